@@ -1,0 +1,1 @@
+"""XITE as a service: command line, HTTP interface, workers."""

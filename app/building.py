@@ -1,0 +1,79 @@
+"""Builds a bundle from files, with a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from app.progress import progress_bar
+from xite_core.bundle.build import Builder, BuildOptions
+from xite_core.bundle.bundle import Bundle
+from xite_core.bundle.store import BundleStore, check_name
+from xite_core.encoder.registry import default_spec, load_encoder
+from xite_core.encoder.spec import EncoderSpec
+from xite_core.records.readers import count_rows, read_examples
+from xite_core.reference import reference_texts
+from xite_core.types import Example, IndexKind
+
+POOL_ROWS = 20_000
+"""Rows read of a pool file; the pool itself is a sample of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What to build and from which files."""
+
+    home: Path
+    name: str
+    source: Path
+    pool: Mapping[str, Path] = field(default_factory=dict)
+    encoder: Mapping[str, Any] = field(default_factory=lambda: {"name": "xite-mini"})
+    index: IndexKind = IndexKind.AUTO
+    validation: float = 0.05
+    columns: Mapping[str, str] = field(default_factory=dict)
+    activate: bool = True
+    seed: int = 0
+
+
+def build_bundle(request: BuildRequest, console: Console) -> Bundle:
+    """Build, publish and (unless told otherwise) activate a bundle.
+
+    Raises
+    ------
+    XiteError
+        If a file, an option or the disk does not do; nothing is published then.
+    """
+    check_name(request.name)
+    store = BundleStore(request.home)
+    encoder = load_encoder(EncoderSpec.from_dict({**default_spec(request.encoder["name"]).as_dict(), **request.encoder}))
+    pool = reference_pool(request.pool)
+    with progress_bar(console) as progress:
+        task = progress.add_task(f"building {request.name}", total=count_rows(request.source))
+
+        def advance(stage: str, done: int) -> None:
+            progress.update(task, description=f"{request.name}: {stage}", advance=done if stage == "encode" else 0)
+
+        builder = Builder(store, encoder, BuildOptions(request.index, request.validation, seed=request.seed), advance)
+        source = read_examples(request.source, labeled=True, columns=request.columns)
+        bundle = builder.build(request.name, source, pool, origin={"source": request.source.name})
+        progress.update(task, description=request.name, completed=sum(bundle.manifest.counts.values()))
+    if request.activate:
+        store.activate(request.name, bundle.revision)
+    return bundle
+
+
+def reference_pool(files: Mapping[str, Path]) -> dict[str, Sequence[Example]]:
+    """The shipped reference texts, with the user's own in place of them where given."""
+    pool: dict[str, Sequence[Example]] = {**reference_texts()}
+    for language, file in files.items():
+        rows: list[Example] = []
+        for chunk in read_examples(file, labeled=False, lang=language):
+            rows += chunk
+            if len(rows) >= POOL_ROWS:
+                break
+        pool[language] = rows
+    return pool

@@ -1,0 +1,178 @@
+"""The command line: ``xite build | augment | info | encoders | demo``.
+
+Heavy imports happen inside the commands, after the thread counts are set and so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.settings import home, set_threads
+from xite_core.errors import OptionError, XiteError
+from xite_core.types import IndexKind, Scoring, SubspaceKind, Voting
+
+cli = typer.Typer(
+    help="Training data for low-resource languages from labeled English.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+err = Console(stderr=True)
+
+EncoderOption = Annotated[str, typer.Option(help="xite-mini, hashing, a local directory, or a hub name")]
+HomeOption = Annotated[Path | None, typer.Option("--home", help="data directory; default: XITE_HOME")]
+
+
+def main() -> None:
+    """Entry point: one-line errors on standard error, exit status 2 for what the user can mend."""
+    set_threads()
+    try:
+        cli()
+    except XiteError as error:
+        err.print(f"[bold red]error:[/] {error}", highlight=False, markup=True, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        sys.exit(130)
+
+
+def _pairs(items: list[str], option: str) -> dict[str, str]:
+    """``NAME=VALUE`` items as a mapping."""
+    out: dict[str, str] = {}
+    for item in items:
+        name, sign, value = item.partition("=")
+        if not (name and sign and value):
+            raise OptionError(option, item, "NAME=VALUE")
+        out[name] = value
+    return out
+
+
+@cli.command()
+def build(
+    source: Annotated[Path, typer.Argument(help="labeled English: .jsonl, .csv, .parquet or a dataset directory")],
+    name: Annotated[str, typer.Option(help="name of the bundle")],
+    pool: Annotated[list[str] | None, typer.Option(help="unlabeled text of a language, as ko=FILE; repeatable")] = None,
+    encoder: EncoderOption = "xite-mini",
+    pooling: Annotated[str | None, typer.Option(help="mean or cls")] = None,
+    layer: Annotated[int | None, typer.Option(help="hidden layer; -1 is the last")] = None,
+    pairs: Annotated[str | None, typer.Option(help="text pairs as 'joint' or 'features'")] = None,
+    prefix: Annotated[str | None, typer.Option(help="put before every text, such as 'query: '")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="longer texts are cut")] = None,
+    index: Annotated[IndexKind, typer.Option(help="search structure")] = IndexKind.AUTO,
+    validation: Annotated[float, typer.Option(help="fraction of the labeled rows held out")] = 0.05,
+    column: Annotated[list[str] | None, typer.Option(help="the file's column names, as text=review; repeatable")] = None,
+    activate: Annotated[bool, typer.Option(help="make the new revision the active one")] = True,
+    seed: Annotated[int, typer.Option(help="of all random choices")] = 0,
+    home_dir: HomeOption = None,
+) -> None:
+    """Build a bundle from labeled English text."""
+    from app.building import BuildRequest, build_bundle
+
+    spec = {"pooling": pooling, "layer": layer, "pairs": pairs, "prefix": prefix, "max_tokens": max_tokens}
+    request = BuildRequest(
+        home=home_dir or home(),
+        name=name,
+        source=source,
+        pool={language: Path(file) for language, file in _pairs(pool or [], "pool").items()},
+        encoder={"name": encoder, **{key: value for key, value in spec.items() if value is not None}},
+        index=index,
+        validation=validation,
+        columns=_pairs(column or [], "column"),
+        activate=activate,
+        seed=seed,
+    )
+    bundle = build_bundle(request, err)
+    facts = bundle.manifest
+    print(f"{bundle.name} {bundle.revision}: {facts.counts['anchors']:,} examples, {', '.join(bundle.labels)}")
+
+
+@cli.command()
+def augment(
+    source: Annotated[Path, typer.Argument(help="target texts: .jsonl, .csv, .parquet or a dataset directory")],
+    target: Annotated[Path, typer.Argument(help=".parquet, .jsonl, .csv, or no suffix for a dataset directory")],
+    bundle: Annotated[str | None, typer.Option(help="its name; default: the only one there is")] = None,
+    revision: Annotated[str | None, typer.Option(help="default: the active one")] = None,
+    lang: Annotated[str | None, typer.Option(help="language of rows that state none; default: predicted")] = None,
+    k: Annotated[int | None, typer.Option(help="neighbours")] = None,
+    scoring: Annotated[Scoring | None, typer.Option(help="how texts are compared")] = None,
+    voting: Annotated[Voting | None, typer.Option(help="how the label is adopted")] = None,
+    tau: Annotated[float | None, typer.Option(help="temperature of the vote")] = None,
+    min_cosine: Annotated[float | None, typer.Option(help="abstain below")] = None,
+    min_score: Annotated[float | None, typer.Option(help="abstain below")] = None,
+    min_confidence: Annotated[float | None, typer.Option(help="abstain below")] = None,
+    subspace: Annotated[SubspaceKind | None, typer.Option(help="projection of the target vector")] = None,
+    lam: Annotated[float | None, typer.Option(help="interpolation coefficient; 1 is the English end")] = None,
+    alpha: Annotated[float | None, typer.Option(help="draw lam from Beta(alpha, alpha)")] = None,
+    n: Annotated[int | None, typer.Option(help="synthetic embeddings of each text")] = None,
+    normalize: Annotated[bool | None, typer.Option(help="scale them to unit length")] = None,
+    seed: Annotated[int | None, typer.Option(help="of the draws")] = None,
+    neighbors: Annotated[bool, typer.Option(help="write the neighbours of each text too")] = False,
+    column: Annotated[list[str] | None, typer.Option(help="the file's column names, as text=review; repeatable")] = None,
+    home_dir: HomeOption = None,
+) -> None:
+    """Adopt labels for target texts and write interpolated embeddings; resumes after an interruption."""
+    from app.augmenting import augment_file
+
+    changes: dict[str, Any] = {
+        "k": k, "scoring": scoring, "voting": voting, "tau": tau, "min_cosine": min_cosine, "min_score": min_score,
+        "min_confidence": min_confidence, "subspace": subspace, "lam": lam, "alpha": alpha, "n": n,
+        "normalize": normalize, "seed": seed,
+    }  # fmt: skip
+    report = augment_file(
+        home_dir or home(), bundle, revision, source, target, changes, lang, neighbors, _pairs(column or [], "column"), err
+    )
+    print(json.dumps(report, ensure_ascii=False, indent=1))
+
+
+@cli.command()
+def info(
+    name: Annotated[str | None, typer.Argument(help="a bundle; default: list all")] = None,
+    revision: Annotated[str | None, typer.Option(help="default: the active one")] = None,
+    verify: Annotated[bool, typer.Option(help="hash every file again")] = False,
+    home_dir: HomeOption = None,
+) -> None:
+    """Show the bundles, or one of them."""
+    from xite_core.bundle.bundle import open_bundle
+    from xite_core.bundle.store import BundleStore
+
+    store = BundleStore(home_dir or home())
+    if name is None:
+        print(json.dumps({bundle: _revisions(store, bundle) for bundle in store.names()}, indent=1))
+        return
+    bundle = open_bundle(store.resolve(name, revision), full_check=verify)
+    facts = bundle.manifest
+    shown = ("name", "revision", "created_at", "encoder", "fingerprint", "dimension", "pairs", "labels", "languages",
+             "counts", "index", "options", "origin")  # fmt: skip
+    print(json.dumps({field: getattr(facts, field) for field in shown}, ensure_ascii=False, indent=1))
+
+
+def _revisions(store: Any, name: str) -> dict[str, Any]:
+    active = store.activation(name)
+    return {"active": active.revision if active else None, "revisions": store.revisions(name)}
+
+
+@cli.command()
+def encoders() -> None:
+    """List the encoders that come with the package, with their speed on this machine."""
+    from app.encoders import measured_encoders
+
+    table = Table("name", "MB", "texts/s", "languages", "", box=None)
+    for encoder, speed in measured_encoders():
+        languages = f"{len(encoder.languages)}: {' '.join(encoder.languages)}" if encoder.languages else "-"
+        table.add_row(encoder.name, f"{encoder.size_bytes / 1e6:.0f}", speed, languages, encoder.description)
+    Console().print(table)
+
+
+@cli.command()
+def demo(home_dir: HomeOption = None) -> None:
+    """Build the demonstration bundle and augment Korean, Arabic, Urdu and Hindi reviews."""
+    from app.demo import run_demo
+
+    run_demo(home_dir or home(), Console())

@@ -1,0 +1,28 @@
+"""The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def home() -> Path:
+    """The data directory: ``XITE_HOME``, else ``xite`` in the user's data folder."""
+    given = os.environ.get("XITE_HOME")
+    if given:
+        return Path(given)
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "xite"
+
+
+def set_threads(count: int | None = None) -> None:
+    """Fix the threads of every numeric library, before any of them is imported.
+
+    Left to themselves torch, OpenMP and BLAS each start one thread a core, and several processes then fight for them.
+    """
+    wanted = str(count or os.environ.get("XITE_THREADS") or len(os.sched_getaffinity(0)))
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ.setdefault(name, wanted)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

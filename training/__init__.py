@@ -1,0 +1,1 @@
+"""The recipe of the embedded encoder xite-mini: data, tokenizer, initialisation, distillation, evaluation, export."""

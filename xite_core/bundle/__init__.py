@@ -1,0 +1,1 @@
+"""The versioned artefact: anchors, pool, subspaces and options in one immutable directory."""

@@ -1,0 +1,117 @@
+"""An opened bundle: read-only, memory-mapped, shared by any number of processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xite_core.bundle.manifest import Manifest, read_manifest
+from xite_core.bundle.verify import verify
+from xite_core.errors import BundleDamagedError
+from xite_core.index.labeled import LabeledIndex
+from xite_core.index.vectors_file import read_matrices, write_matrices
+from xite_core.options import AugmentOptions
+from xite_core.pool import ReferencePool
+from xite_core.subspace import Subspace, Subspaces
+
+ANCHORS = "anchors"
+VALIDATION = "validation"
+POOL_FILE = "pool.safetensors"
+SUBSPACE_FILE = "subspaces.safetensors"
+_PARTS = ("mean", "means", "scalings", "basis", "carrier")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One revision, opened.
+
+    Parameters
+    ----------
+    directory : Path
+        Where it lies.
+    manifest : Manifest
+        What it says of itself.
+    anchors : LabeledIndex
+        Labeled English: vectors, hubness columns, texts, search.
+    pool : ReferencePool
+        Unlabeled vectors by language.
+    subspaces : Subspaces
+        The fitted language and label subspaces.
+    options : AugmentOptions
+        Defaults of matching and interpolation.
+    """
+
+    directory: Path
+    manifest: Manifest
+    anchors: LabeledIndex
+    pool: ReferencePool
+    subspaces: Subspaces
+    options: AugmentOptions
+
+    @property
+    def name(self) -> str:
+        """The name it is published under."""
+        return self.manifest.name
+
+    @property
+    def revision(self) -> str:
+        """Its revision."""
+        return self.manifest.revision
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names, in the order of the codes."""
+        return self.manifest.labels
+
+
+def open_bundle(directory: Path, *, full_check: bool = False) -> Bundle:
+    """Open a revision after checking its hashes.
+
+    Parameters
+    ----------
+    directory : Path
+        The revision's directory.
+    full_check : bool
+        Hash every file even where nothing changed since the last check.
+
+    Raises
+    ------
+    BundleDamagedError, BundleVersionError
+        If a file is missing or differs, or a newer library wrote it.
+    """
+    manifest = read_manifest(directory)
+    verify(directory, manifest, full=full_check)
+    try:
+        return Bundle(
+            directory=directory,
+            manifest=manifest,
+            anchors=LabeledIndex.open(directory / ANCHORS),
+            pool=ReferencePool(read_matrices(directory / POOL_FILE)),
+            subspaces=read_subspaces(directory / SUBSPACE_FILE, manifest),
+            options=AugmentOptions().replaced(manifest.options),
+        )
+    except (OSError, KeyError, ValueError) as error:
+        raise BundleDamagedError(f"{directory}: cannot be opened ({error}); rebuild it") from error
+
+
+def write_subspaces(path: Path, subspaces: Subspaces) -> None:
+    """Store both subspaces' arrays, float64; the class names stand in the manifest."""
+    arrays = {
+        f"{reading}.{part}": np.ascontiguousarray(getattr(getattr(subspaces, reading), part))
+        for reading in ("language", "label")
+        for part in _PARTS
+    }
+    write_matrices(path, arrays)
+
+
+def read_subspaces(path: Path, manifest: Manifest) -> Subspaces:
+    """Read what `write_subspaces` wrote."""
+    arrays = read_matrices(path)
+    classes = {"language": manifest.languages, "label": manifest.labels}
+    readings = {
+        reading: Subspace(names, **{part: np.asarray(arrays[f"{reading}.{part}"]) for part in _PARTS})
+        for reading, names in classes.items()
+    }
+    return Subspaces(**readings)

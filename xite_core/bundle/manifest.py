@@ -1,0 +1,106 @@
+"""What a bundle says about itself: ``manifest.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xite_core.errors import BundleDamagedError, BundleVersionError
+from xite_core.storage import atomic_file
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """Size in bytes and SHA-256 of one file of the bundle."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The bundle's identity, origin and contents.
+
+    Parameters
+    ----------
+    name, revision : str
+        Where it is published.
+    created_at : str
+        ISO 8601, UTC.
+    encoder : mapping
+        The encoder's spec.
+    fingerprint : str
+        The encoder's fingerprint: vectors of another encoder are refused.
+    dimension : int
+        Length of an anchor's vector.
+    pairs : bool
+        Whether anchors are text pairs.
+    labels, languages : tuple of str
+        Names, in the order of the codes and of the hubness columns.
+    counts : mapping
+        Rows of anchors and validation.
+    index : mapping
+        Kind and measured recall of the search structure.
+    options : mapping
+        Defaults of matching and interpolation for this bundle.
+    origin : mapping
+        Where the labeled rows came from; for a derived revision its parent.
+    files : mapping of str to FileRecord
+        Every other file of the bundle.
+    """
+
+    name: str
+    revision: str
+    created_at: str
+    encoder: Mapping[str, Any]
+    fingerprint: str
+    dimension: int
+    pairs: bool
+    labels: tuple[str, ...]
+    languages: tuple[str, ...]
+    counts: Mapping[str, int]
+    index: Mapping[str, Any]
+    options: Mapping[str, Any]
+    origin: Mapping[str, Any]
+    files: Mapping[str, FileRecord] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    def write(self, directory: Path) -> None:
+        """Write ``manifest.json``."""
+        with atomic_file(directory / MANIFEST) as temporary:
+            temporary.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1), "utf8")
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read ``manifest.json``.
+
+    Raises
+    ------
+    BundleVersionError
+        If a newer version of the library wrote it.
+    BundleDamagedError
+        If it is missing or cannot be read.
+    """
+    path = directory / MANIFEST
+    try:
+        values = json.loads(path.read_text("utf8"))
+        version = values["schema_version"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BundleDamagedError(f"{path}: not a readable bundle manifest ({error})") from error
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise BundleVersionError(
+            f"{path}: schema version {version}, this library reads up to {SCHEMA_VERSION}; upgrade xite-service"
+        )
+    try:
+        values["files"] = {name: FileRecord(**record) for name, record in values["files"].items()}
+        for name in ("labels", "languages"):
+            values[name] = tuple(values[name])
+        return Manifest(**values)
+    except (TypeError, AttributeError) as error:
+        raise BundleDamagedError(f"{path}: not a bundle manifest ({error})") from error

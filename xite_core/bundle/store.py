@@ -1,0 +1,207 @@
+"""Bundles under one directory: publish, activate, roll back, list, delete.
+
+Layout: ``HOME/bundles/NAME/REVISION/`` for the immutable revisions and ``HOME/bundles/NAME/active.json`` for the one
+mutable fact, which revision is active and which were before.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from filelock import FileLock
+
+from xite_core.bundle.manifest import MANIFEST
+from xite_core.errors import BundleDamagedError, BundleError, BundleNotFoundError, OptionError
+from xite_core.storage import atomic_directory, atomic_file, storage_errors
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ACTIVE = "active.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """The active revision of a name and the ones that were active before it, oldest first."""
+
+    revision: str
+    history: tuple[str, ...] = field(default=())
+
+
+def check_name(name: str, what: str = "bundle") -> str:
+    """Give the name back if it is safe as a path component.
+
+    Raises
+    ------
+    OptionError
+        Otherwise.
+    """
+    if not _NAME.fullmatch(name):
+        raise OptionError(what, name, "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+    return name
+
+
+class BundleStore:
+    """The bundles of a data directory.
+
+    Parameters
+    ----------
+    home : Path
+        The data directory (``XITE_HOME``).
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.root = home / "bundles"
+
+    def directory(self, name: str, revision: str) -> Path:
+        """Where a revision is or would be."""
+        return self.root / check_name(name) / check_name(revision, "revision")
+
+    def names(self) -> list[str]:
+        """Names with at least one revision."""
+        if not self.root.is_dir():
+            return []
+        return sorted(path.name for path in self.root.iterdir() if _NAME.fullmatch(path.name) and self.revisions(path.name))
+
+    def revisions(self, name: str) -> list[str]:
+        """Published revisions of a name, oldest first."""
+        folder = self.root / check_name(name)
+        if not folder.is_dir():
+            return []
+        return sorted(path.name for path in folder.iterdir() if (path / MANIFEST).is_file() and path.name[0] != ".")
+
+    def activation(self, name: str) -> Activation | None:
+        """What is active under a name.
+
+        Raises
+        ------
+        BundleDamagedError
+            If the pointer file cannot be read.
+        """
+        path = self.root / check_name(name) / _ACTIVE
+        try:
+            values = json.loads(path.read_text("utf8"))
+            return Activation(values["revision"], tuple(values["history"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BundleDamagedError(f"{path}: cannot be read ({error}); activate a revision to write it anew") from error
+
+    def resolve(self, name: str, revision: str | None = None) -> Path:
+        """Directory of a revision; of the active one, else of the newest, where none is given.
+
+        Raises
+        ------
+        BundleNotFoundError
+            If there is none; the message lists what there is.
+        """
+        if revision is None:
+            active = self.activation(name)
+            revision = active.revision if active else next(iter(self.revisions(name)[::-1]), None)
+        if revision is None:
+            known = ", ".join(self.names()) or "none"
+            raise BundleNotFoundError(f"no bundle {name!r} in {self.root}; there are: {known}")
+        directory = self.directory(name, revision)
+        if not (directory / MANIFEST).is_file():
+            known = ", ".join(self.revisions(name)) or "none"
+            raise BundleNotFoundError(f"bundle {name!r} has no revision {revision!r}; there are: {known}")
+        return directory
+
+    def only_name(self) -> str:
+        """The single bundle's name.
+
+        Raises
+        ------
+        BundleNotFoundError
+            If there are none or several.
+        """
+        names = self.names()
+        if len(names) != 1:
+            found = "no bundle" if not names else "several bundles (" + ", ".join(names) + ")"
+            raise BundleNotFoundError(f"{found} in {self.root}; name one, or build one with 'xite build'")
+        return names[0]
+
+    @contextmanager
+    def publishing(self, name: str, revision: str) -> Iterator[Path]:
+        """Give a directory to fill; it becomes the revision, whole, when the block ends well.
+
+        Raises
+        ------
+        AlreadyExistsError
+            If there is such a revision; it is never replaced.
+        StorageError
+            If the disk refuses; nothing is published then.
+        """
+        final = self.directory(name, revision)
+        with storage_errors(final):
+            final.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_directory(final) as directory:
+            yield directory
+
+    def activate(self, name: str, revision: str) -> Activation:
+        """Make a revision the active one.
+
+        Raises
+        ------
+        BundleNotFoundError
+            If there is no such revision.
+        """
+        self.resolve(name, revision)
+        with FileLock(self.root / name / ".lock"):
+            present = self._activation_or_none(name)
+            if present and present.revision == revision:
+                return present
+            history = (*present.history, present.revision) if present else ()
+            return self._point(name, Activation(revision, history))
+
+    def rollback(self, name: str) -> Activation:
+        """Return to the revision that was active before and still exists.
+
+        Raises
+        ------
+        BundleError
+            If there is none.
+        """
+        with FileLock(self.root / check_name(name) / ".lock"):
+            present = self.activation(name)
+            history = [revision for revision in (present.history if present else ()) if self._exists(name, revision)]
+            if not history:
+                raise BundleError(f"bundle {name!r} has no earlier revision to roll back to")
+            return self._point(name, Activation(history[-1], tuple(history[:-1])))
+
+    def delete(self, name: str, revision: str) -> None:
+        """Remove a revision that is not active.
+
+        Raises
+        ------
+        BundleNotFoundError
+            If there is no such revision.
+        BundleError
+            If it is active.
+        """
+        directory = self.resolve(name, revision)
+        with FileLock(self.root / name / ".lock"):
+            active = self.activation(name)
+            if active and active.revision == revision:
+                raise BundleError(f"revision {revision!r} of {name!r} is active; activate another one first")
+            grave = directory.parent / f".deleted-{revision}"
+            directory.rename(grave)
+            shutil.rmtree(grave)
+
+    def _exists(self, name: str, revision: str) -> bool:
+        return (self.directory(name, revision) / MANIFEST).is_file()
+
+    def _activation_or_none(self, name: str) -> Activation | None:
+        try:
+            return self.activation(name)
+        except BundleDamagedError:
+            return None
+
+    def _point(self, name: str, activation: Activation) -> Activation:
+        with atomic_file(self.root / name / _ACTIVE) as temporary:
+            temporary.write_text(json.dumps(asdict(activation)), "utf8")
+        return activation

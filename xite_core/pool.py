@@ -1,0 +1,66 @@
+"""The reference pool: unlabeled vectors by language, for the LDA, the language means and CSLS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xite_core.errors import InputError
+from xite_core.matching import mean_of_nearest
+from xite_core.subspace import Subspace, fit_subspace
+from xite_core.types import FloatArray, IntArray
+
+ENGLISH = "en"
+POOL_SIZE = 512
+"""Texts of each language that enter the pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencePool:
+    """Unit vectors by language, English first.
+
+    Parameters
+    ----------
+    vectors : mapping of str to ndarray of float32, (p, d)
+        At least English and one other language.
+
+    Raises
+    ------
+    InputError
+        If a language has no texts or English is missing.
+    """
+
+    vectors: Mapping[str, FloatArray]
+
+    def __post_init__(self) -> None:
+        for language, rows in self.vectors.items():
+            if len(rows) < 2:
+                raise InputError(f"pool {language!r}: {len(rows)} texts, at least 2 are needed")
+        if ENGLISH not in self.vectors or len(self.vectors) < 2:
+            raise InputError("the reference pool needs English ('en') and at least one other language")
+        ordered = {ENGLISH: self.vectors[ENGLISH], **{k: v for k, v in sorted(self.vectors.items()) if k != ENGLISH}}
+        object.__setattr__(self, "vectors", ordered)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages, English first."""
+        return tuple(self.vectors)
+
+    def columns(self, languages: Sequence[str]) -> IntArray:
+        """Hubness column of each language tag, int64 (m,); tags outside the pool share the last column."""
+        column = {language: i for i, language in enumerate(self.vectors)}
+        return np.array([column.get(language, len(column)) for language in languages], np.int64)
+
+    def hubness(self, anchors: FloatArray) -> FloatArray:
+        """``r_T(s)`` of anchors, float32 (n, L + 1); the last column is the mean over the languages but English."""
+        each = [mean_of_nearest(anchors, rows) for rows in self.vectors.values()]
+        return np.stack([*each, np.mean(each[1:], axis=0)], axis=1).astype(np.float32)
+
+    def fit_language_subspace(self, seed: int = 0) -> Subspace:
+        """LDA with the language as the class, on the same number of vectors from each."""
+        count = min(len(rows) for rows in self.vectors.values())
+        rng = np.random.default_rng(seed)
+        balanced = [rows[np.sort(rng.permutation(len(rows))[:count])] for rows in self.vectors.values()]
+        return fit_subspace(np.concatenate(balanced), np.repeat(np.arange(len(balanced)), count), self.languages)

@@ -1,0 +1,1 @@
+"""Examples in files: streaming readers, writers, and the schema of an augmentation's output."""

@@ -1,0 +1,152 @@
+"""Augment a file of any size: constant memory, resumable, nothing half-written visible.
+
+Every chunk becomes a part file in a hidden folder beside the target; the parts are assembled at the end. An interrupted
+run that is started again with the same input, bundle and options goes on after the last whole part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from xite_core.augmenter import Augmenter
+from xite_core.options import AugmentOptions
+from xite_core.records.readers import read_examples
+from xite_core.records.rows import AUGMENTED, augmented_batch
+from xite_core.records.writers import check_target, write_batches
+from xite_core.report import Report
+from xite_core.storage import atomic_file, storage_errors
+from xite_core.types import Example
+
+CHUNK = 1024
+_JOB = "job.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FileAugmentation:
+    """What to do: which file to which, how."""
+
+    source: Path
+    target: Path
+    options: AugmentOptions
+    lang: str | None = None
+    neighbors: bool = False
+    columns: Mapping[str, str] | None = None
+
+
+def partial_folder(target: Path) -> Path:
+    """Where the parts of an unfinished run lie."""
+    return target.with_name(f".{target.name}.partial")
+
+
+class FileAugmenter:
+    """Runs one `FileAugmentation`.
+
+    Parameters
+    ----------
+    augmenter : Augmenter
+        Bundle and encoder.
+    job : FileAugmentation
+        What to do.
+    progress : callable, optional
+        Called with the rows just done, resumed ones included.
+    """
+
+    def __init__(self, augmenter: Augmenter, job: FileAugmentation, progress: Callable[[int], None] | None = None) -> None:
+        self.augmenter, self.job = augmenter, job
+        self.progress = progress or (lambda done: None)
+        self.folder = partial_folder(job.target)
+
+    def run(self) -> dict[str, Any]:
+        """Augment the file and write the target.
+
+        Returns
+        -------
+        dict
+            The report: coverage, label counts, hubness.
+
+        Raises
+        ------
+        InputError, RowError
+            If the input cannot be read; parts made so far are kept for a resumption.
+        StorageError
+            If the disk refuses.
+        """
+        check_target(self.job.target)
+        self._open_folder()
+        report = Report(self.augmenter.bundle.anchors.ntotal)
+        number = -1
+        chunks = read_examples(
+            self.job.source, labeled=False, chunk=CHUNK, lang=self.job.lang, columns=self.job.columns
+        )
+        for number, chunk in enumerate(chunks):
+            report.merge(self._done(number) or self._augment(number, chunk))
+            self.progress(len(chunk))
+        write_batches(self.job.target, AUGMENTED, self._parts(number + 1))
+        shutil.rmtree(self.folder)
+        return report.as_dict()
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be unchanged for a resumption."""
+        bundle = self.augmenter.bundle
+        return {
+            "source": _file_identity(self.job.source),
+            "bundle": [bundle.name, bundle.revision, bundle.manifest.fingerprint],
+            "options": self.job.options.as_dict(),
+            "rest": [self.job.lang, self.job.neighbors, dict(self.job.columns or {}), CHUNK],
+        }
+
+    def _open_folder(self) -> None:
+        identity = json.dumps(self._identity(), sort_keys=True)
+        path = self.folder / _JOB
+        if path.is_file() and path.read_text("utf8") == identity:
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with storage_errors(self.folder):
+            self.folder.mkdir()
+        with atomic_file(path) as temporary:
+            temporary.write_text(identity, "utf8")
+
+    def _part(self, number: int, suffix: str) -> Path:
+        return self.folder / f"part-{number:08d}.{suffix}"
+
+    def _done(self, number: int) -> dict[str, Any] | None:
+        """The report of a part that an earlier run finished; its report is written last."""
+        path = self._part(number, "json")
+        return json.loads(path.read_text("utf8")) if path.is_file() else None
+
+    def _augment(self, number: int, chunk: list[Example]) -> dict[str, Any]:
+        bundle = self.augmenter.bundle
+        made = self.augmenter.augment(chunk, self.job.options)
+        batch = augmented_batch(made.texts, bundle.name, bundle.revision, neighbors=self.job.neighbors)
+        report = Report(bundle.anchors.ntotal)
+        report.add(made)
+        with atomic_file(self._part(number, "arrow")) as temporary, pa.ipc.new_stream(str(temporary), AUGMENTED) as writer:
+            writer.write_batch(batch)
+        with atomic_file(self._part(number, "json")) as temporary:
+            temporary.write_text(json.dumps(report.state()), "utf8")
+        return report.state()
+
+    def _parts(self, count: int) -> Iterator[pa.RecordBatch]:
+        for number in range(count):
+            with pa.memory_map(str(self._part(number, "arrow"))) as source:
+                yield from pa.ipc.open_stream(source)
+
+
+def _file_identity(path: Path) -> list[Any]:
+    """Name, size, time and a hash of the beginning of a file (of all files of a dataset directory)."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    facts = []
+    for file in (file for file in files if file.is_file()):
+        status = file.stat()
+        with file.open("rb") as handle:
+            beginning = hashlib.sha256(handle.read(1 << 16)).hexdigest()
+        facts.append([file.name, status.st_size, status.st_mtime_ns, beginning])
+    return facts
