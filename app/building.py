@@ -49,7 +49,9 @@ def build_bundle(request: BuildRequest, console: Console) -> Bundle:
     """
     check_name(request.name)
     store = BundleStore(request.home)
-    encoder = load_encoder(EncoderSpec.from_dict({**default_spec(request.encoder["name"]).as_dict(), **request.encoder}))
+    encoder = load_encoder(
+        EncoderSpec.from_dict({**default_spec(request.encoder["name"]).as_dict(), **request.encoder})
+    )
     pool = reference_pool(request.pool)
     with progress_bar(console) as progress:
         task = progress.add_task(f"building {request.name}", total=count_rows(request.source))

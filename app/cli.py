@@ -67,7 +67,9 @@ def build(
     max_tokens: Annotated[int | None, typer.Option(help="longer texts are cut")] = None,
     index: Annotated[IndexKind, typer.Option(help="search structure")] = IndexKind.AUTO,
     validation: Annotated[float, typer.Option(help="fraction of the labeled rows held out")] = 0.05,
-    column: Annotated[list[str] | None, typer.Option(help="the file's column names, as text=review; repeatable")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="the file's column names, as text=review; repeatable")
+    ] = None,
     activate: Annotated[bool, typer.Option(help="make the new revision the active one")] = True,
     seed: Annotated[int, typer.Option(help="of all random choices")] = 0,
     home_dir: HomeOption = None,
@@ -114,7 +116,9 @@ def augment(
     normalize: Annotated[bool | None, typer.Option(help="scale them to unit length")] = None,
     seed: Annotated[int | None, typer.Option(help="of the draws")] = None,
     neighbors: Annotated[bool, typer.Option(help="write the neighbours of each text too")] = False,
-    column: Annotated[list[str] | None, typer.Option(help="the file's column names, as text=review; repeatable")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="the file's column names, as text=review; repeatable")
+    ] = None,
     home_dir: HomeOption = None,
 ) -> None:
     """Adopt labels for target texts and write interpolated embeddings; resumes after an interruption."""
@@ -126,7 +130,16 @@ def augment(
         "normalize": normalize, "seed": seed,
     }  # fmt: skip
     report = augment_file(
-        home_dir or home(), bundle, revision, source, target, changes, lang, neighbors, _pairs(column or [], "column"), err
+        home_dir or home(),
+        bundle,
+        revision,
+        source,
+        target,
+        changes,
+        lang,
+        neighbors,
+        _pairs(column or [], "column"),
+        err,
     )
     print(json.dumps(report, ensure_ascii=False, indent=1))
 

@@ -37,7 +37,9 @@ def run_demo(home: Path, console: Console) -> None:
 
 
 def _table(made: Augmentation, lang: str) -> Table:
-    table = Table("text", "label", "confidence", "matched English example, or why it abstained", title=lang, show_lines=True)
+    table = Table(
+        "text", "label", "confidence", "matched English example, or why it abstained", title=lang, show_lines=True
+    )
     for text in made.texts[:SHOWN]:
         match = text.match
         example = match.matched_example

@@ -63,6 +63,7 @@ class Objective:
         return np.concatenate([own, np.setdiff1d(np.concatenate([hard[hard >= 0], drawn]), own)])
 
     def __call__(self, pooled: torch.Tensor, english: npt.NDArray[np.int64]) -> torch.Tensor:
+        """Loss of unit vectors (n, d) whose English rows are ``english`` (n,)."""
         rows = self.candidates(english)
         target = torch.from_numpy(np.searchsorted(np.unique(english), english))
         right, against = self.teacher[english].float(), self.teacher[rows].float()
@@ -90,14 +91,16 @@ class Trainer:
         self.folder = config.work / "checkpoint"
         self.progress = Progress()
         resumed = (self.folder / "progress.json").exists()
-        self.model = AutoModel.from_pretrained(self.folder / "model" if resumed else start, dtype=torch.float32, add_pooling_layer=False)
+        self.model = AutoModel.from_pretrained(
+            self.folder / "model" if resumed else start, dtype=torch.float32, add_pooling_layer=False
+        )
         self.model.eval()  # no dropout: the targets are fixed and the data is never seen twice in the same form
         self.table = self.model.get_input_embeddings()
         self.table.sparse = True
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
         self.table.weight.requires_grad_(True)
-        self.layers = [p for p in self.model.encoder.parameters()] if self.settings["layer_lr"] > 0 else []
+        self.layers = list(self.model.encoder.parameters()) if self.settings["layer_lr"] > 0 else []
         for parameter in self.layers:
             parameter.requires_grad_(True)
         self.optimizers: list[tuple[torch.optim.Optimizer, float]] = [
@@ -107,7 +110,9 @@ class Trainer:
             self.optimizers.append((torch.optim.AdamW(self.layers, weight_decay=0.01), self.settings["layer_lr"]))
         if resumed:
             self.progress = Progress(**json.loads((self.folder / "progress.json").read_text("utf8")))
-            for (optimizer, _), state in zip(self.optimizers, torch.load(self.folder / "optimizers.pt", weights_only=True), strict=True):
+            # a run that unfreezes the layers goes on from one that did not: its second optimizer starts anew
+            states = torch.load(self.folder / "optimizers.pt", weights_only=True)
+            for (optimizer, _), state in zip(self.optimizers, states, strict=False):
                 optimizer.load_state_dict(state)
 
     def rate(self) -> float:

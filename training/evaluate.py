@@ -24,7 +24,9 @@ def encode(model: PreTrainedModel, folder: Path, texts: list[str]) -> npt.NDArra
     with torch.inference_mode():
         for first in range(0, len(texts), 128):
             rows = order[first : first + 128]
-            batch = tokenizer([texts[i] for i in rows], padding=True, truncation=True, max_length=128, return_tensors="pt")
+            batch = tokenizer(
+                [texts[i] for i in rows], padding=True, truncation=True, max_length=128, return_tensors="pt"
+            )
             mask = batch["attention_mask"].unsqueeze(-1).float()
             hidden = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
             out[rows] = F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1).numpy()

@@ -58,7 +58,9 @@ def teacher_rows(pieces: list[str]) -> tuple[npt.NDArray[np.float32], npt.NDArra
     return out, has
 
 
-def mix(counts: sp.csr_matrix, rows: npt.NDArray[np.float32], has: npt.NDArray[np.bool_], config: Config) -> npt.NDArray[np.float32]:
+def mix(
+    counts: sp.csr_matrix, rows: npt.NDArray[np.float32], has: npt.NDArray[np.bool_], config: Config
+) -> npt.NDArray[np.float32]:
     """Fill the rows that the teacher lacks with sharpened mixes of those it has, at the teacher's usual norm."""
     top, sharpness = config["init"]["top"], config["init"]["sharpness"]
     norm = np.median(np.linalg.norm(rows[has], axis=1))

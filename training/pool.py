@@ -25,7 +25,9 @@ def main() -> None:
         for i, language in enumerate(languages):
             texts.setdefault(language, []).extend(cells[i] for cells in rows)
     rng = random.Random(config["data"]["seed"])
-    drawn = {language: sorted(rng.sample(sorted(set(found)), PER_LANGUAGE)) for language, found in sorted(texts.items())}
+    drawn = {
+        language: sorted(rng.sample(sorted(set(found)), PER_LANGUAGE)) for language, found in sorted(texts.items())
+    }
     table = pa.table(
         {
             "lang": [language for language in drawn for _ in range(PER_LANGUAGE)],

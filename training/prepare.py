@@ -24,7 +24,37 @@ _SPACE = re.compile(r"\s+")
 _LETTERS = re.compile(r"[^\W\d_]", re.UNICODE)
 _LATIN = re.compile(r"[A-Za-z]")
 LATIN_LANGUAGES = frozenset(
-    "fr es de id ms pl it tr vi pt sw hu da sv no sk ro cs nl fi hr tl zu az ca ha so yo ig".split()
+    [
+        "fr",
+        "es",
+        "de",
+        "id",
+        "ms",
+        "pl",
+        "it",
+        "tr",
+        "vi",
+        "pt",
+        "sw",
+        "hu",
+        "da",
+        "sv",
+        "no",
+        "sk",
+        "ro",
+        "cs",
+        "nl",
+        "fi",
+        "hr",
+        "tl",
+        "zu",
+        "az",
+        "ca",
+        "ha",
+        "so",
+        "yo",
+        "ig",
+    ]
 )
 
 

@@ -97,7 +97,10 @@ def english_pieces(config: Config) -> Counter[str]:
     """The teacher's pieces in our spelling, counted over the English side."""
     tokenizer = AutoTokenizer.from_pretrained(teacher_directory())
     texts = pq.read_table(config.work / "english.parquet", columns=["text"])["text"].to_pylist()
-    extra = [config.path("tasks") / "sentiment" / "en.sst2.train.parquet", config.path("tasks") / "sentiment" / "en.blitzer.train.parquet"]
+    extra = [
+        config.path("tasks") / "sentiment" / "en.sst2.train.parquet",
+        config.path("tasks") / "sentiment" / "en.blitzer.train.parquet",
+    ]
     for file in (path for path in extra if path.exists()):
         texts += pq.read_table(file, columns=["text"])["text"].to_pylist()
     counts: Counter[int] = Counter()
@@ -128,7 +131,13 @@ def build(vocabulary: list[tuple[str, float]]) -> PreTrainedTokenizerFast:
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[(name, SPECIAL.index(name)) for name in ("[CLS]", "[SEP]")],
     )
-    names: dict[str, Any] = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+    names: dict[str, Any] = {
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "mask_token": "[MASK]",
+    }
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=256, **names)
 
 
@@ -139,7 +148,9 @@ def main() -> None:
     vocabulary = merge(train_pieces(config), english, config["tokenizer"]["english_min_count"])
     build(vocabulary).save_pretrained(config.work / "tokenizer")
     (config.work / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False), "utf8")
-    print(f"{len(vocabulary)} pieces, {sum(1 for n in english.values() if n >= config['tokenizer']['english_min_count'])} of them English")
+    print(
+        f"{len(vocabulary)} pieces, {sum(1 for n in english.values() if n >= config['tokenizer']['english_min_count'])} of them English"
+    )
 
 
 if __name__ == "__main__":

@@ -123,7 +123,11 @@ class Augmenter:
     def _check_form(self, examples: Sequence[Example]) -> None:
         for i, example in enumerate(examples):
             if (example.text_pair is not None) != self.bundle.manifest.pairs:
-                want = "pairs: give 'text' and 'text_pair'" if self.bundle.manifest.pairs else "single texts: leave 'text_pair' out"
+                want = (
+                    "pairs: give 'text' and 'text_pair'"
+                    if self.bundle.manifest.pairs
+                    else "single texts: leave 'text_pair' out"
+                )
                 raise InputError(f"item {i}: bundle {self.bundle.name!r} holds {want}")
 
     def _matches(self, table: MatchTable, languages: list[str]) -> list[Match]:
@@ -156,9 +160,9 @@ class Augmenter:
         self, examples: Sequence[Example], vectors: FloatArray, table: MatchTable, options: AugmentOptions
     ) -> list[tuple[SyntheticEmbedding, ...]]:
         rows = table.at_partner(table.rows)
-        matched = np.flatnonzero(table.matched)
+        matched = np.flatnonzero(table.matched).tolist()
         made: list[tuple[SyntheticEmbedding, ...]] = [()] * len(examples)
-        if not len(matched):
+        if not matched:
             return made
         source = self.bundle.anchors.vectors[rows[matched]]
         target = self.bundle.subspaces.project(vectors[matched], options.subspace)

@@ -2,8 +2,8 @@
 
 All scorings are one maximum-inner-product search. The index holds ``[u_s ; r_1(s) ; ... ; r_L(s)]``: the anchor's unit
 vector and, for each language column, its mean cosine to its nearest pool vectors of that language. A query
-``[a u_t ; 0 .. -b .. 0]`` therefore ranks by ``a cos(t, s) - b r_T(s)``, which is cosine for (1, 0) and CSLS for (2, 1),
-exactly and for every language. The ratio margin is reached exactly too, see `Matcher._margin`.
+``[a u_t ; 0 .. -b .. 0]`` therefore ranks by ``a cos(t, s) - b r_T(s)``, which is cosine for (1, 0) and CSLS for
+(2, 1), exactly and for every language. The ratio margin is reached exactly too, see `Matcher._margin`.
 """
 
 from __future__ import annotations
@@ -225,9 +225,7 @@ class Matcher:
         values, rows = self.index.search(queries, k)
         return values, rows, self.index.hubness[rows, columns[:, None]]
 
-    def _cosine(
-        self, vectors: FloatArray, columns: IntArray, k: int
-    ) -> tuple[FloatArray, IntArray, FloatArray]:
+    def _cosine(self, vectors: FloatArray, columns: IntArray, k: int) -> tuple[FloatArray, IntArray, FloatArray]:
         cosines, rows, _ = self._search(vectors, columns, 1.0, 0.0, k)
         return cosines, rows, cosines
 
@@ -236,17 +234,13 @@ class Matcher:
         cosines, _, _ = self._search(vectors, columns, 1.0, 0.0, min(NEIGHBOURHOOD, self.index.ntotal))
         return np.asarray(np.maximum(cosines.mean(1, keepdims=True), MIN_MEAN_COSINE), np.float32)
 
-    def _csls(
-        self, vectors: FloatArray, columns: IntArray, k: int
-    ) -> tuple[FloatArray, IntArray, FloatArray]:
+    def _csls(self, vectors: FloatArray, columns: IntArray, k: int) -> tuple[FloatArray, IntArray, FloatArray]:
         """``2 cos - r_S(t) - r_T(s)``; r_S is constant for a text, so the search can leave it out."""
         values, rows, to_target = self._search(vectors, columns, 2.0, 1.0, k)
         cosines = np.asarray((values + to_target) / 2, np.float32)
         return values - self._mean_to_source(vectors, columns), rows, cosines
 
-    def _margin(
-        self, vectors: FloatArray, columns: IntArray, k: int
-    ) -> tuple[FloatArray, IntArray, FloatArray]:
+    def _margin(self, vectors: FloatArray, columns: IntArray, k: int) -> tuple[FloatArray, IntArray, FloatArray]:
         """``cos / ((r_S(t) + r_T(s)) / 2)``, exactly, by Dinkelbach's method for the k-th best ratio (ours).
 
         With theta the k-th best ratio of any k anchors, the k best by ``cos - theta (r_S + r_T) / 2`` have ratios of
@@ -268,5 +262,8 @@ class Matcher:
             if not len(active):
                 break
         order = np.argsort(-ratios, axis=1, kind="stable")
-        best = np.take_along_axis(ratios, order, 1), np.take_along_axis(rows, order, 1), np.take_along_axis(cosines, order, 1)
-        return best
+        return (
+            np.take_along_axis(ratios, order, 1),
+            np.take_along_axis(rows, order, 1),
+            np.take_along_axis(cosines, order, 1),
+        )

@@ -57,7 +57,11 @@ class Report:
     def merge(self, state: Mapping[str, Any]) -> Self:
         """Add the state of another report over the same anchors."""
         texts, tokens, truncated = state["counts"]
-        self._texts, self._tokens, self._truncated = self._texts + texts, self._tokens + tokens, self._truncated + truncated
+        self._texts, self._tokens, self._truncated = (
+            self._texts + texts,
+            self._tokens + tokens,
+            self._truncated + truncated,
+        )
         self._labels.update(state["labels"])
         self._reasons.update(state["reasons"])
         self._languages.update(state["languages"])

@@ -76,7 +76,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
             _sync(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only disk refuses this too, and must not hide the first error
+            temporary.unlink()
 
 
 @contextlib.contextmanager

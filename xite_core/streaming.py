@@ -59,7 +59,9 @@ class FileAugmenter:
         Called with the rows just done, resumed ones included.
     """
 
-    def __init__(self, augmenter: Augmenter, job: FileAugmentation, progress: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self, augmenter: Augmenter, job: FileAugmentation, progress: Callable[[int], None] | None = None
+    ) -> None:
         self.augmenter, self.job = augmenter, job
         self.progress = progress or (lambda done: None)
         self.folder = partial_folder(job.target)
@@ -128,7 +130,10 @@ class FileAugmenter:
         batch = augmented_batch(made.texts, bundle.name, bundle.revision, neighbors=self.job.neighbors)
         report = Report(bundle.anchors.ntotal)
         report.add(made)
-        with atomic_file(self._part(number, "arrow")) as temporary, pa.ipc.new_stream(str(temporary), AUGMENTED) as writer:
+        with (
+            atomic_file(self._part(number, "arrow")) as temporary,
+            pa.ipc.new_stream(str(temporary), AUGMENTED) as writer,
+        ):
             writer.write_batch(batch)
         with atomic_file(self._part(number, "json")) as temporary:
             temporary.write_text(json.dumps(report.state()), "utf8")

@@ -1,4 +1,4 @@
-"""The language subspace: LDA with the language (or the task label) as the class, and projections onto it (METHOD step 2)."""
+"""The language subspace: LDA with the language or the task label as the class, and its projections (METHOD step 2)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Subspace:
     """A fitted discriminant subspace of rank r, float64.
 
     With Q an orthonormal basis of the span of the LDA scalings W and S_w the shrunk within-class scatter, the oblique
-    projector is ``P = S_w W (W^T S_w W)^-1 W^T = A Q^T``, ``A = S_w Q (Q^T S_w Q)^-1``: the columns of W are filters, and
-    what they filter out lies in the span of ``S_w W``, the differences of the class means (ours).
+    projector is ``P = S_w W (W^T S_w W)^-1 W^T = A Q^T`` with ``A = S_w Q (Q^T S_w Q)^-1``: the columns of W are
+    filters, and what they filter out lies in the span of ``S_w W``, the differences of the class means (ours).
 
     Parameters
     ----------
@@ -98,7 +98,9 @@ def fit_subspace(vectors: FloatArray, codes: IntArray, classes: tuple[str, ...])
     """
     counts = np.bincount(codes, minlength=len(classes))
     if len(classes) < 2 or counts.min() < 2:
-        raise InputError("a subspace needs at least two classes with two texts each; found " + _listing(classes, counts))
+        raise InputError(
+            "a subspace needs at least two classes with two texts each; found " + _listing(classes, counts)
+        )
     x = vectors.astype(np.float64)
     means = np.stack([x[codes == code].mean(0) for code in range(len(classes))])
     mean = means.mean(0)

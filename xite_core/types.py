@@ -126,8 +126,8 @@ class Match:
     """What the matching found for one target text.
 
     ``label`` is ``None`` and ``reason`` set where the text was abstained. ``confidence`` is the adopted label's share
-    in the vote, also where the label came from the nearest neighbour alone. ``partner`` is the position in ``neighbors``
-    of the best one that has the adopted label; ``score`` and ``cosine`` are its.
+    in the vote, also where the label came from the nearest neighbour alone. ``partner`` is the position in
+    ``neighbors`` of the best one that has the adopted label; ``score`` and ``cosine`` are its.
     """
 
     status: Status

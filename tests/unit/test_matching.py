@@ -83,7 +83,10 @@ def test_vote_survives_extreme_temperatures() -> None:
 def test_permuting_the_input_permutes_the_output(anchors: Anchors) -> None:
     options = AugmentOptions(k=5, scoring=Scoring.MARGIN)
     matcher, order = Matcher(anchors, 3), RNG.permutation(M)
-    straight, permuted = matcher.match(TARGETS, COLUMNS, options), matcher.match(TARGETS[order], COLUMNS[order], options)
+    straight, permuted = (
+        matcher.match(TARGETS, COLUMNS, options),
+        matcher.match(TARGETS[order], COLUMNS[order], options),
+    )
     assert (permuted.rows == straight.rows[order]).all()
     assert (permuted.label == straight.label[order]).all()
 

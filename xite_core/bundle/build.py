@@ -91,7 +91,11 @@ class Builder:
     """
 
     def __init__(
-        self, store: BundleStore, encoder: Encoder, options: BuildOptions | None = None, progress: Progress | None = None
+        self,
+        store: BundleStore,
+        encoder: Encoder,
+        options: BuildOptions | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.store, self.encoder = store, encoder
         self.options = options or BuildOptions()
@@ -128,7 +132,7 @@ class Builder:
         Raises
         ------
         InputError
-            If there are no rows or fewer than two labels, if pairs and single texts are mixed, or the pool is too small.
+            If there are no rows or fewer than two labels, pairs and single texts are mixed, or the pool is too small.
         StorageError
             If the disk refuses; nothing is published then.
         """
@@ -141,9 +145,7 @@ class Builder:
         anchors = ([Anchor(example) for example in chunk] for chunk in chain([first], chunks))
         return self._publish(name, anchors, vectors, pairs, defaults or AugmentOptions(), origin or {}, revision)
 
-    def revise(
-        self, bundle: Bundle, *, add: Iterable[Sequence[Example]] = (), remove: Sequence[str] = ()
-    ) -> Bundle:
+    def revise(self, bundle: Bundle, *, add: Iterable[Sequence[Example]] = (), remove: Sequence[str] = ()) -> Bundle:
         """Publish a new revision with rows added and removed; kept rows are not encoded again.
 
         Parameters
@@ -163,7 +165,9 @@ class Builder:
         present = bundle.anchors.examples.rows_of(list(remove))
         missing = [name for name in remove if name not in present]
         if missing:
-            raise InputError(f"cannot remove {missing[0]!r}: no such id in bundle {bundle.name!r} ({len(missing)} unknown)")
+            raise InputError(
+                f"cannot remove {missing[0]!r}: no such id in bundle {bundle.name!r} ({len(missing)} unknown)"
+            )
         anchors = chain(_kept(bundle.anchors, set(remove)), ([Anchor(e) for e in chunk] for chunk in add if chunk))
         origin = {"parent": bundle.revision, "removed": len(remove)}
         return self._publish(
@@ -301,6 +305,4 @@ def _check_form(chunk: Sequence[Anchor], pairs: bool) -> None:
 
 def _hash_files(directory: Path) -> dict[str, FileRecord]:
     files = sorted(path for path in directory.rglob("*") if path.is_file())
-    return {
-        path.relative_to(directory).as_posix(): FileRecord(path.stat().st_size, sha256_of(path)) for path in files
-    }
+    return {path.relative_to(directory).as_posix(): FileRecord(path.stat().st_size, sha256_of(path)) for path in files}

@@ -65,7 +65,9 @@ class BundleStore:
         """Names with at least one revision."""
         if not self.root.is_dir():
             return []
-        return sorted(path.name for path in self.root.iterdir() if _NAME.fullmatch(path.name) and self.revisions(path.name))
+        return sorted(
+            path.name for path in self.root.iterdir() if _NAME.fullmatch(path.name) and self.revisions(path.name)
+        )
 
     def revisions(self, name: str) -> list[str]:
         """Published revisions of a name, oldest first."""
@@ -89,7 +91,9 @@ class BundleStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BundleDamagedError(f"{path}: cannot be read ({error}); activate a revision to write it anew") from error
+            raise BundleDamagedError(
+                f"{path}: cannot be read ({error}); activate a revision to write it anew"
+            ) from error
 
     def resolve(self, name: str, revision: str | None = None) -> Path:
         """Directory of a revision; of the active one, else of the newest, where none is given.

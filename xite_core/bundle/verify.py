@@ -65,7 +65,9 @@ def verify(directory: Path, manifest: Manifest, *, full: bool = False) -> None:
         return
     for name, record in manifest.files.items():
         if present[name][0] != record.size or sha256_of(directory / name) != record.sha256:
-            raise BundleDamagedError(f"{directory / name}: differs from the hash in the manifest; restore or rebuild it")
+            raise BundleDamagedError(
+                f"{directory / name}: differs from the hash in the manifest; restore or rebuild it"
+            )
     write_stamp(directory, manifest)
 
 

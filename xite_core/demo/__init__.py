@@ -1,4 +1,4 @@
-"""Demonstration data, written for this product: labeled English, and target texts with gold labels for evaluation only."""
+"""Demonstration data, written for this product; the gold labels of its target texts serve for evaluation only."""
 
 from __future__ import annotations
 

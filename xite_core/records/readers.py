@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from xite_core.errors import InputError, RowError
-from xite_core.records.parsing import RawRow, parse_row
-from xite_core.records.tables import dataset_rows, parquet_count, parquet_rows
+from xite_core.records.parsing import FIELDS, RawRow, Wanted, parse_row
+from xite_core.records.tables import dataset_count, dataset_rows, parquet_count, parquet_rows
 from xite_core.records.text_files import csv_rows, jsonl_rows
 from xite_core.types import Example
 
 CHUNK = 1024
 FORMATS = ".jsonl, .ndjson, .csv, .parquet, or the directory of a Hugging Face dataset"
 
-RowSource = Callable[[Path], Iterator["RawRow | RowError"]]
+RowSource = Callable[[Path, Wanted], Iterator["RawRow | RowError"]]
 _BY_SUFFIX: Mapping[str, RowSource] = {
     ".jsonl": jsonl_rows,
     ".ndjson": jsonl_rows,
     ".csv": csv_rows,
     ".parquet": parquet_rows,
 }
-
-
-def _source(path: Path) -> RowSource:
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if path.is_dir():
-        return dataset_rows
-    try:
-        return _BY_SUFFIX[path.suffix.lower()]
-    except KeyError:
-        raise InputError(f"{path}: unknown format {path.suffix!r}; expected {FORMATS}") from None
-
-
-def _parsed(path: Path, labeled: bool, columns: Mapping[str, str]) -> Iterator[Example | RowError]:
-    empty = True
-    for raw in _source(path)(path):
-        empty = False
-        yield raw if isinstance(raw, RowError) else parse_row(raw, labeled, columns)
-    if empty:
-        raise InputError(f"{path}: no rows; expected at least one with a 'text'")
 
 
 def read_examples(
@@ -51,7 +32,7 @@ def read_examples(
     columns: Mapping[str, str] | None = None,
     lang: str | None = None,
 ) -> Iterator[list[Example]]:
-    """Stream the examples of a file.
+    """Stream the examples of a file in constant memory.
 
     Parameters
     ----------
@@ -66,6 +47,11 @@ def read_examples(
     lang : str, optional
         Language of rows that state none.
 
+    Yields
+    ------
+    list of Example
+        ``chunk`` of them, fewer at the end.
+
     Raises
     ------
     InputError
@@ -74,12 +60,10 @@ def read_examples(
         At the first row that cannot be used; names the line or row and what would be right.
     """
     rows: list[Example] = []
-    for row in _parsed(path, labeled, columns or {}):
+    for row in _parsed(path, labeled, columns):
         if isinstance(row, RowError):
             raise row
-        if lang is not None and row.lang is None:
-            row = Example(row.text, row.text_pair, row.label, row.id, lang)
-        rows.append(row)
+        rows.append(row if lang is None or row.lang is not None else replace(row, lang=lang))
         if len(rows) == chunk:
             yield rows
             rows = []
@@ -87,8 +71,17 @@ def read_examples(
         yield rows
 
 
-def find_problems(path: Path, *, labeled: bool, columns: Mapping[str, str] | None = None, limit: int = 100) -> list[RowError]:
-    """The first ``limit`` rows that cannot be used, for a validation report; does not stop at the first.
+def find_problems(
+    path: Path, *, labeled: bool, columns: Mapping[str, str] | None = None, limit: int = 100
+) -> list[RowError]:
+    """Collect rows that cannot be used, for a validation report; goes on after a bad one.
+
+    Parameters
+    ----------
+    path, labeled, columns
+        As for `read_examples`.
+    limit : int
+        Problems at most.
 
     Raises
     ------
@@ -96,7 +89,7 @@ def find_problems(path: Path, *, labeled: bool, columns: Mapping[str, str] | Non
         If the file as a whole cannot be read.
     """
     found: list[RowError] = []
-    for row in _parsed(path, labeled, columns or {}):
+    for row in _parsed(path, labeled, columns):
         if isinstance(row, RowError):
             found.append(row)
             if len(found) == limit:
@@ -105,10 +98,39 @@ def find_problems(path: Path, *, labeled: bool, columns: Mapping[str, str] | Non
 
 
 def count_rows(path: Path) -> int | None:
-    """About how many rows a file has, for a progress bar; ``None`` where it cannot be told cheaply."""
-    if not path.is_file():
-        return None
+    """Tell about how many rows a file has, for a progress bar; ``None`` where that cannot be told cheaply."""
+    if path.is_dir():
+        return dataset_count(path)
     if path.suffix.lower() == ".parquet":
         return parquet_count(path)
-    with path.open("rb") as handle:
-        return sum(block.count(b"\n") for block in iter(lambda: handle.read(1 << 20), b"")) or None
+    try:
+        with path.open("rb") as handle:
+            return sum(block.count(b"\n") for block in iter(lambda: handle.read(1 << 20), b"")) or None
+    except OSError:
+        return None
+
+
+def _parsed(path: Path, labeled: bool, columns: Mapping[str, str] | None) -> Iterator[Example | RowError]:
+    unknown = sorted(set(columns or {}) - set(FIELDS))
+    if unknown:
+        raise InputError(f"no field {unknown[0]!r} to name a column for; there are {', '.join(FIELDS)}")
+    wanted, empty = Wanted(labeled, columns or {}), True
+    try:
+        for raw in _source(path)(path, wanted):
+            empty = False
+            yield raw if isinstance(raw, RowError) else parse_row(raw, wanted)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if empty:
+        raise InputError(f"{path}: no rows; expected at least one with a 'text'")
+
+
+def _source(path: Path) -> RowSource:
+    if path.is_dir():
+        return dataset_rows
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    try:
+        return _BY_SUFFIX[path.suffix.lower()]
+    except KeyError:
+        raise InputError(f"{path}: unknown format {path.suffix!r}; expected {FORMATS}") from None

@@ -11,7 +11,13 @@ import pyarrow as pa
 from xite_core.types import AugmentedText, SyntheticEmbedding
 
 NEIGHBOR = pa.struct(
-    [("id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("score", pa.float32()), ("cosine", pa.float32())]
+    [
+        ("id", pa.string()),
+        ("text", pa.string()),
+        ("label", pa.string()),
+        ("score", pa.float32()),
+        ("cosine", pa.float32()),
+    ]
 )
 
 AUGMENTED = pa.schema(
@@ -44,7 +50,9 @@ AUGMENTED = pa.schema(
 )
 
 
-def augmented_batch(texts: Sequence[AugmentedText], bundle: str, revision: str, *, neighbors: bool = False) -> pa.RecordBatch:
+def augmented_batch(
+    texts: Sequence[AugmentedText], bundle: str, revision: str, *, neighbors: bool = False
+) -> pa.RecordBatch:
     """Rows of `AUGMENTED`.
 
     Parameters
@@ -70,7 +78,7 @@ def _row(
     text: AugmentedText, draw: int | None, made: SyntheticEmbedding | None, bundle: str, revision: str, neighbors: bool
 ) -> dict[str, Any]:
     example, match, source = text.example, text.match, text.match.matched_example
-    row = {
+    row: dict[str, Any] = {
         "id": example.id,
         "text": example.text,
         "text_pair": example.text_pair,
@@ -95,7 +103,8 @@ def _row(
         row |= {"lam": made.lam, "subspace": str(made.subspace), "seed": made.seed}
     if neighbors:
         row["neighbors"] = [
-            {"id": n.id, "text": n.text, "label": n.label, "score": n.score, "cosine": n.cosine} for n in match.neighbors
+            {"id": n.id, "text": n.text, "label": n.label, "score": n.score, "cosine": n.cosine}
+            for n in match.neighbors
         ]
     return row
 

@@ -9,36 +9,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from xite_core.errors import InputError, RowError
-from xite_core.records.parsing import RawRow
+from xite_core.records.parsing import RawRow, Wanted
 
 MAX_LINE = 16 * 2**20
-"""Bytes of one line at most; a longer one is refused instead of filling the memory."""
+"""Bytes of one line, and characters of one CSV cell, at most: more is refused instead of filling the memory."""
+
+_BOM = b"\xef\xbb\xbf"
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
-    """Numbered lines as text; invalid UTF-8, NUL and overlong lines become errors."""
-    with path.open("rb") as handle:
-        number = 0
-        while line := handle.readline(MAX_LINE + 1):
-            number += 1
-            if len(line) > MAX_LINE:
-                raise RowError(path.name, number, f"longer than {MAX_LINE} bytes")
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            try:
-                text = line.decode("utf8")
-            except UnicodeDecodeError as error:
-                yield number, RowError(path.name, number, f"not valid UTF-8 at byte {error.start + 1}; save the file as UTF-8")
-                continue
-            yield number, RowError(path.name, number, "holds a NUL character") if "\0" in text else text
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def jsonl_rows(path: Path) -> Iterator[RawRow | RowError]:
-    """One object a line; blank lines are skipped."""
+def jsonl_rows(path: Path, wanted: Wanted) -> Iterator[RawRow | RowError]:
+    """Read one object a line; blank lines are skipped."""
     for number, line in _lines(path):
         if isinstance(line, RowError):
             yield line
@@ -46,46 +26,103 @@ def jsonl_rows(path: Path) -> Iterator[RawRow | RowError]:
             yield _json_row(path, number, line)
 
 
+def csv_rows(path: Path, wanted: Wanted) -> Iterator[RawRow | RowError]:
+    """Read comma-separated rows after a header line; quoted cells may hold line breaks.
+
+    Raises
+    ------
+    InputError
+        If the header lacks a column, repeats one or has an empty name.
+    """
+    source = _CsvLines(path)
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
+    reader = csv.reader(source, strict=True)
+    header: list[str] | None = None
+    while True:
+        first = source.number + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            yield RowError(path.name, first, f"broken CSV ({error}); expected cells as RFC 4180 quotes them")
+            continue
+        yield from source.taken_errors()
+        if cells is None:
+            return
+        if header is None:
+            header = _header(path, cells, wanted)
+        elif cells and len(cells) != len(header):
+            problem = f"{len(cells)} cells, the header has {len(header)}; cells that hold commas need double quotes"
+            yield RowError(path.name, first, problem)
+        elif cells:
+            yield RawRow(path.name, first, "line", dict(zip(header, cells, strict=True)))
+
+
+class _CsvLines:
+    """Lines for the CSV reader; those that are no text are set aside. Goes on after an error of the reader."""
+
+    def __init__(self, path: Path) -> None:
+        self.number = 0
+        self._lines = _lines(path)
+        self._errors: list[RowError] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        for number, line in self._lines:
+            self.number = number
+            if not isinstance(line, RowError):
+                return line
+            self._errors.append(line)
+        raise StopIteration
+
+    def taken_errors(self) -> list[RowError]:
+        """Give the errors since the last call."""
+        errors, self._errors = self._errors, []
+        return errors
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
+    """Number the lines and decode them; ends after a line that is too long."""
+    with path.open("rb") as handle:
+        number = 0
+        while line := handle.readline(MAX_LINE + 1):
+            number += 1
+            if len(line) > MAX_LINE:
+                yield number, RowError(path.name, number, f"longer than {MAX_LINE} bytes; the rest is not read")
+                return
+            try:
+                text = (line.removeprefix(_BOM) if number == 1 else line).decode("utf8")
+            except UnicodeDecodeError as error:
+                problem = f"not valid UTF-8 at byte {error.start + 1} of the line; save the file as UTF-8"
+                yield number, RowError(path.name, number, problem)
+                continue
+            if "\0" in text:
+                yield number, RowError(path.name, number, "holds a NUL character; save the file as plain UTF-8 text")
+                continue
+            yield number, text
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON, write null")
+
+
 def _json_row(path: Path, number: int, line: str) -> RawRow | RowError:
     try:
         value = json.loads(line, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        problem = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        problem = f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
         return RowError(path.name, number, f"broken JSON ({problem}); expected one object a line")
     if not isinstance(value, dict):
-        return RowError(path.name, number, "not an object; expected one such as {\"text\": \"...\"}")
+        return RowError(path.name, number, 'not an object; expected one a line, such as {"text": "..."}')
     return RawRow(path.name, number, "line", value)
 
 
-def csv_rows(path: Path) -> Iterator[RawRow | RowError]:
-    """Comma-separated with a header line; quoted cells may hold line breaks."""
-    bad: list[RowError] = []
-
-    def decoded() -> Iterator[str]:
-        for _, line in _lines(path):
-            if isinstance(line, RowError):
-                bad.append(line)
-            else:
-                yield line
-
-    csv.field_size_limit(MAX_LINE)
-    reader = csv.reader(decoded(), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if header and "" in header:
-            raise InputError(f"{path.name}: the header has an empty column name")
-        if len(set(header)) != len(header):
-            raise InputError(f"{path.name}: the header names a column twice")
-        for cells in reader:
-            while bad:
-                yield bad.pop(0)
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                problem = f"{len(cells)} cells, the header has {len(header)}; quote cells that hold commas"
-                yield RowError(path.name, reader.line_num, problem)
-                continue
-            yield RawRow(path.name, reader.line_num, "line", dict(zip(header, cells, strict=True)))
-        yield from bad
-    except csv.Error as error:
-        raise RowError(path.name, reader.line_num, f"broken CSV ({error})") from error
+def _header(path: Path, cells: list[str], wanted: Wanted) -> list[str]:
+    header = [name.strip() for name in cells]
+    wanted.check_header(path, header)
+    if "" in header:
+        raise InputError(f"{path}: the header has a column without a name")
+    if len(set(header)) != len(header):
+        raise InputError(f"{path}: the header names a column twice")
+    return header

@@ -101,7 +101,7 @@ def _write_dataset(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBat
             for batch in batches:
                 writer.write_batch(batch)
         info = {"citation": "", "description": "", "features": _features(schema), "homepage": "", "license": ""}
-        state = {
+        state: dict[str, Any] = {
             "_data_files": [{"filename": data}],
             "_fingerprint": secrets.token_hex(8),
             "_format_columns": None,
@@ -123,7 +123,13 @@ def _feature(kind: pa.DataType) -> Any:
         return {"feature": _feature(kind.value_type), "_type": "List"}
     if pa.types.is_struct(kind):
         return {field.name: _feature(field.type) for field in kind}
-    names = {pa.string(): "string", pa.float32(): "float32", pa.int32(): "int32", pa.int64(): "int64", pa.bool_(): "bool"}
+    names = {
+        pa.string(): "string",
+        pa.float32(): "float32",
+        pa.int32(): "int32",
+        pa.int64(): "int64",
+        pa.bool_(): "bool",
+    }
     return {"dtype": names[kind], "_type": "Value"}
 
 

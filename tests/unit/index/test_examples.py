@@ -22,7 +22,9 @@ def written(path: Path, *chunks: list[Example]) -> ExampleTable:
 
 def reviews(n: int) -> list[Example]:
     return [
-        Example(f"text {i} \U0001f600\n", f"pair {i}" if i % 2 else None, "pn"[i % 2], f"id-{i}", ("en", None, "ko")[i % 3])
+        Example(
+            f"text {i} \U0001f600\n", f"pair {i}" if i % 2 else None, "pn"[i % 2], f"id-{i}", ("en", None, "ko")[i % 3]
+        )
         for i in range(n)
     ]
 

@@ -1,0 +1,1 @@
+"""Measurements, each beside a peer in the same run; figures and machine in README.md."""

@@ -1,0 +1,135 @@
+"""The library on real text: memory of build and augment, encoding speed and labels beside a plain script.
+
+    python -m benchmarks.library SOURCE TARGET --rows 30000
+
+SOURCE is labeled English (sst2), TARGET unlabeled Korean (NSMC), both Parquet. The peer is what one would write by
+hand: sentence-transformers with its defaults for the vectors and NumPy for neighbours and vote, same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+K, TAU = 8, 0.05
+
+
+def watched(command: list[str], partial: Path | None = None) -> dict[str, object]:
+    """Run a command; peak resident memory and, by the parts it has written, memory against rows."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child, peak, by_part = psutil.Process(process.pid), 0, {}
+    while process.poll() is None:
+        try:
+            resident = child.memory_info().rss
+        except psutil.NoSuchProcess:
+            break
+        peak = max(peak, resident)
+        if partial is not None and partial.is_dir():
+            by_part[sum(path.suffix == ".json" for path in partial.glob("part-*"))] = resident
+        time.sleep(0.05)
+    if process.wait() != 0:
+        raise SystemExit(f"failed: {' '.join(command)}")
+    return {"seconds": time.perf_counter() - start, "peak_mb": peak / 2**20, "by_part": by_part}
+
+
+def peer(directory: Path, source: list[str], labels: np.ndarray, target: list[str]) -> tuple[np.ndarray, float]:
+    """Labels by sentence-transformers and NumPy, and the seconds spent on encoding the target."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(directory), device="cpu")
+    model.max_seq_length = 128
+    anchors = model.encode(source, normalize_embeddings=True, batch_size=128)
+    start = time.perf_counter()
+    vectors = model.encode(target, normalize_embeddings=True)
+    seconds = time.perf_counter() - start
+    adopted = np.empty(len(target), labels.dtype)
+    names = np.unique(labels)
+    for first in range(0, len(target), 512):
+        cosines = vectors[first : first + 512] @ anchors.T
+        best = np.argsort(-cosines, axis=1, kind="stable")[:, :K]
+        weights = np.exp((np.take_along_axis(cosines, best, 1) - cosines.max(1, keepdims=True)) / TAU)
+        shares = np.stack([(weights * (labels[best] == name)).sum(1) for name in names], 1)
+        adopted[first : first + 512] = names[shares.argmax(1)]
+    return adopted, seconds
+
+
+def ours(target: list[str], repeats: int) -> list[float]:
+    """Seconds of encoding the target with the library, in this process."""
+    from xite_core.encoder.registry import load_encoder
+    from xite_core.types import Example
+
+    encoder = load_encoder("xite-mini")
+    encoder.warmup()
+    examples = [Example(text) for text in target]
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        for first in range(0, len(examples), 1024):
+            encoder.encode(examples[first : first + 1024])
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--rows", type=int, default=30000)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="xite-bench-"))
+    table = pq.read_table(options.target).slice(0, options.rows)
+    texts = table["text"].to_pylist()
+    target = home / "target.parquet"
+    pq.write_table(pa.table({"text": texts, "lang": ["ko"] * len(texts)}), target)
+    xite = [str(Path(sys.executable).with_name("xite"))]
+    build = watched([*xite, "build", str(options.source), "--name", "bench", "--validation", "0", "--home", str(home)])
+    out = home / "out.parquet"
+    command = [*xite, "augment", str(target), str(out), "--bundle", "bench", "--home", str(home)]
+    run = watched([*command, "--scoring", "cosine", "--k", str(K), "--tau", str(TAU)], home / ".out.parquet.partial")
+    parts = run.pop("by_part")
+    early, late = parts[5], parts[max(parts)]
+    english = pq.read_table(options.source)
+    directory = Path(__file__).resolve().parent.parent / "xite_core" / "encoder" / "xite_mini"
+    labels = np.array(english["label"].to_pylist())
+    sources = english["text"].to_pylist()
+    sample = texts[:: max(1, len(texts) // 4000)]
+    own = ours(sample, options.repeats)
+    other = [peer(directory, sources[:64], labels[:64], sample)[1] for _ in range(options.repeats)]
+    adopted, seconds = peer(directory, sources, labels, texts)
+    found = np.array(pq.read_table(out)["label"].to_pylist())
+    print(
+        json.dumps(
+            {
+                "cores": os.cpu_count(),
+                "anchors": english.num_rows,
+                "texts": len(texts),
+                "build": {"seconds": build["seconds"], "peak_mb": build["peak_mb"]},
+                "augment": {**run, "mb_at_5000": early / 2**20, "mb_at_end": late / 2**20, "growth": late / early - 1},
+                "encode_ours_per_second": len(sample) / statistics.median(own),
+                "encode_peer_per_second": len(sample) / statistics.median(other),
+                "encode_ratio": statistics.median(other) / statistics.median(own),
+                "encode_peer_all_seconds": seconds,
+                "labels_identical": float((adopted == found).mean()),
+                "labels_differing": int((adopted != found).sum()),
+            },
+            indent=1,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
