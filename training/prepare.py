@@ -23,39 +23,8 @@ Row = tuple[str, str, str, str]  # source, language, English, translation
 _SPACE = re.compile(r"\s+")
 _LETTERS = re.compile(r"[^\W\d_]", re.UNICODE)
 _LATIN = re.compile(r"[A-Za-z]")
-LATIN_LANGUAGES = frozenset(
-    [
-        "fr",
-        "es",
-        "de",
-        "id",
-        "ms",
-        "pl",
-        "it",
-        "tr",
-        "vi",
-        "pt",
-        "sw",
-        "hu",
-        "da",
-        "sv",
-        "no",
-        "sk",
-        "ro",
-        "cs",
-        "nl",
-        "fi",
-        "hr",
-        "tl",
-        "zu",
-        "az",
-        "ca",
-        "ha",
-        "so",
-        "yo",
-        "ig",
-    ]
-)
+LATIN_LANGUAGES = frozenset(("fr", "es", "de", "id", "ms", "pl", "it", "tr", "vi", "pt", "sw", "da", "sv", "no"))
+LATIN_LANGUAGES |= {"hu", "ro", "cs", "nl", "fi", "tl", "ha"}
 
 
 def canonical(text: str) -> str:

@@ -148,9 +148,8 @@ def main() -> None:
     vocabulary = merge(train_pieces(config), english, config["tokenizer"]["english_min_count"])
     build(vocabulary).save_pretrained(config.work / "tokenizer")
     (config.work / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False), "utf8")
-    print(
-        f"{len(vocabulary)} pieces, {sum(1 for n in english.values() if n >= config['tokenizer']['english_min_count'])} of them English"
-    )
+    kept = sum(count >= config["tokenizer"]["english_min_count"] for count in english.values())
+    print(f"{len(vocabulary)} pieces, {kept} of them English")
 
 
 if __name__ == "__main__":
