@@ -6,8 +6,8 @@ export XITE_HOME ?= $(CURDIR)/data
 
 .PHONY: run test setup format lint types contracts clean
 
-run: setup            ## build the demo bundle and augment Korean, Arabic, Urdu and Hindi (ONESHOT=1 ends after it)
-	$(BIN)/xite demo
+run: setup            ## build the demo bundle, serve it, augment Korean, Arabic, Urdu and Hindi (ONESHOT=1 ends then)
+	$(BIN)/xite demo $(if $(filter 1,$(ONESHOT)),--oneshot)
 
 test: setup lint types contracts  ## all checks and tests
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from app.progress import progress_bar
 from xite_core.augmenter import Augmenter
@@ -50,5 +51,5 @@ def augment_file(
     options = augmenter.bundle.options.replaced(changes)
     job = FileAugmentation(source, target, options, lang, neighbors, columns)
     with progress_bar(console) as progress:
-        task = progress.add_task(f"augmenting {source.name}", total=count_rows(source))
+        task = progress.add_task(f"augmenting {escape(source.name)}", total=count_rows(source))
         return FileAugmenter(augmenter, job, lambda done: progress.update(task, advance=done)).run()

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from app.progress import progress_bar
 from xite_core.bundle.build import Builder, BuildOptions
-from xite_core.bundle.bundle import Bundle
+from xite_core.bundle.bundle import Bundle, open_bundle
 from xite_core.bundle.store import BundleStore, check_name
-from xite_core.encoder.registry import default_spec, load_encoder
+from xite_core.encoder.registry import default_spec, list_encoders, load_encoder
 from xite_core.encoder.spec import EncoderSpec
 from xite_core.records.readers import count_rows, read_examples
 from xite_core.reference import reference_texts
@@ -49,9 +49,7 @@ def build_bundle(request: BuildRequest, console: Console) -> Bundle:
     """
     check_name(request.name)
     store = BundleStore(request.home)
-    encoder = load_encoder(
-        EncoderSpec.from_dict({**default_spec(request.encoder["name"]).as_dict(), **request.encoder})
-    )
+    encoder = load_encoder(encoder_spec(request.encoder))
     pool = reference_pool(request.pool)
     with progress_bar(console) as progress:
         task = progress.add_task(f"building {request.name}", total=count_rows(request.source))
@@ -68,6 +66,15 @@ def build_bundle(request: BuildRequest, console: Console) -> Bundle:
     return bundle
 
 
+def encoder_spec(choices: Mapping[str, Any]) -> EncoderSpec:
+    """The spec of an encoder by name; a local directory by its absolute path, so that any process finds it."""
+    name = choices["name"]
+    shipped = [encoder.name for encoder in list_encoders()]
+    if name not in shipped and Path(name).expanduser().is_dir():
+        name = str(Path(name).expanduser().absolute())
+    return EncoderSpec.from_dict({**default_spec(name).as_dict(), **choices, "name": name})
+
+
 def reference_pool(files: Mapping[str, Path]) -> dict[str, Sequence[Example]]:
     """The shipped reference texts, with the user's own in place of them where given."""
     pool: dict[str, Sequence[Example]] = {**reference_texts()}
@@ -79,3 +86,26 @@ def reference_pool(files: Mapping[str, Path]) -> dict[str, Sequence[Example]]:
                 break
         pool[language] = rows
     return pool
+
+
+def revise_bundle(
+    home: Path, name: str, add: Path | None, remove: Sequence[str], activate: bool, console: Console
+) -> Bundle:
+    """Publish a new revision of the active one, with rows added and removed.
+
+    Raises
+    ------
+    XiteError
+        If a row, an id or the disk does not do; nothing is published then.
+    """
+    store = BundleStore(home)
+    present = open_bundle(store.resolve(name))
+    encoder = load_encoder(EncoderSpec.from_dict(present.manifest.encoder))
+    with progress_bar(console) as progress:
+        task = progress.add_task(f"revising {name}", total=None)
+        builder = Builder(store, encoder, progress=lambda stage, done: progress.update(task, advance=done))
+        rows = read_examples(add, labeled=True) if add else ()
+        bundle = builder.revise(present, add=rows, remove=remove)
+    if activate:
+        store.activate(name, bundle.revision)
+    return bundle

@@ -1,4 +1,4 @@
-"""The command line: ``xite build | augment | info | encoders | demo``.
+"""The command line: ``xite build | revise | augment | info | encoders | serve | demo``.
 
 Heavy imports happen inside the commands, after the thread counts are set and so that ``--help`` answers at once.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from app.settings import home, set_threads
@@ -34,13 +35,26 @@ def main() -> None:
     """Entry point: one-line errors on standard error, exit status 2 for what the user can mend."""
     set_threads()
     try:
-        cli()
+        status = cli(standalone_mode=False)
     except XiteError as error:
-        err.print(f"[bold red]error:[/] {error}", highlight=False, markup=True, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (KeyboardInterrupt, typer.Abort):
         err.print("interrupted")
-        sys.exit(130)
+        status = 130
+    except Exception as error:
+        # Typer carries its own copy of Click, so its usage errors are known by their method.
+        if not hasattr(error, "format_message"):
+            raise
+        _fail(error.format_message())
+    sys.exit(status)
+
+
+def _fail(message: str) -> NoReturn:
+    if message:  # none where the help was printed
+        err.print("[bold red]error:[/] " + escape(message), highlight=False, soft_wrap=True)
+    sys.exit(2)
 
 
 def _pairs(items: list[str], option: str) -> dict[str, str]:
@@ -93,6 +107,23 @@ def build(
     bundle = build_bundle(request, err)
     facts = bundle.manifest
     print(f"{bundle.name} {bundle.revision}: {facts.counts['anchors']:,} examples, {', '.join(bundle.labels)}")
+
+
+@cli.command()
+def revise(
+    name: Annotated[str, typer.Argument(help="a bundle")],
+    add: Annotated[Path | None, typer.Option(help="labeled rows to add: a file as for build")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="id of a row to remove; repeatable")] = None,
+    activate: Annotated[bool, typer.Option(help="make the new revision the active one")] = True,
+    home_dir: HomeOption = None,
+) -> None:
+    """Make a new revision of a bundle with labeled rows added or removed."""
+    from app.building import revise_bundle
+
+    if add is None and not remove:
+        raise OptionError("add", None, "a file of rows to add, or --remove with an id")
+    bundle = revise_bundle(home_dir or home(), name, add, remove or [], activate, err)
+    print(f"{bundle.name} {bundle.revision}: {bundle.manifest.counts['anchors']:,} examples")
 
 
 @cli.command()
@@ -184,8 +215,26 @@ def encoders() -> None:
 
 
 @cli.command()
-def demo(home_dir: HomeOption = None) -> None:
-    """Build the demonstration bundle and augment Korean, Arabic, Urdu and Hindi reviews."""
+def serve(
+    host: Annotated[str | None, typer.Option(help="address to listen on; default: XITE_HOST or 127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="port; default: XITE_PORT or 8000")] = None,
+    workers: Annotated[int | None, typer.Option(help="processes; default: XITE_WORKERS or 1")] = None,
+    bundle: Annotated[str | None, typer.Option(help="bundle of requests that name none")] = None,
+    home_dir: HomeOption = None,
+) -> None:
+    """Serve the bundles over HTTP until stopped."""
+    from app.serve import run
+
+    run(host, port, workers, home_dir, bundle)
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(help="port of the service; another one where it is taken")] = 8000,
+    oneshot: Annotated[bool, typer.Option(help="end after the demonstration")] = False,
+    home_dir: HomeOption = None,
+) -> None:
+    """Serve the demonstration bundle and augment Korean, Arabic, Urdu and Hindi reviews over HTTP."""
     from app.demo import run_demo
 
-    run_demo(home_dir or home(), Console())
+    run_demo(home_dir or home(), port, Console(), oneshot=oneshot)

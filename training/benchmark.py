@@ -61,20 +61,23 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         start = time.monotonic()
         figures[name] = sections[name]()
         figures["seconds"][name] = round(time.monotonic() - start, 1)
+        write(options.out, figures)
         print(f"{name}: {figures['seconds'][name]} s", flush=True)
     return figures
+
+
+def write(folder: Path, figures: dict[str, Any]) -> None:
+    """Write what has been measured so far."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", "utf8")
+    (folder / "figures.md").write_text(markdown(figures), "utf8")
 
 
 def main() -> None:
     """Measure and write."""
     options = arguments()
     torch.set_num_threads(options.threads)
-    figures = measure(options, Config(options.config))
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", "utf8")
-    text = markdown(figures)
-    (options.out / "figures.md").write_text(text, "utf8")
-    print(text)
+    print(markdown(measure(options, Config(options.config))))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xite_core.bundle.bundle import Bundle
+from xite_core.bundle.bundle import Bundle, check_encoder
 from xite_core.encoder.protocol import Encoder
-from xite_core.errors import EncoderMismatchError, InputError
+from xite_core.errors import RowError
 from xite_core.interpolation import draw_lambdas, lerp, unit
 from xite_core.matching import Matcher, MatchTable
 from xite_core.options import AugmentOptions
@@ -62,12 +62,7 @@ class Augmenter:
     """
 
     def __init__(self, bundle: Bundle, encoder: Encoder) -> None:
-        if encoder.fingerprint != bundle.manifest.fingerprint:
-            raise EncoderMismatchError(
-                f"bundle {bundle.name!r} was built with encoder {bundle.manifest.encoder['name']!r} "
-                f"(fingerprint {bundle.manifest.fingerprint[:12]}), not with {encoder.name!r} "
-                f"({encoder.fingerprint[:12]}); load that encoder or rebuild the bundle"
-            )
+        check_encoder(bundle, encoder)
         self.bundle, self.encoder = bundle, encoder
         self._matcher = Matcher(bundle.anchors, len(bundle.labels))
 
@@ -94,7 +89,7 @@ class Augmenter:
 
         Raises
         ------
-        InputError
+        RowError
             If a text is empty, or pairs are given to a bundle of single texts or the reverse.
         OptionError
             If k is larger than the bundle's number of anchors.
@@ -124,11 +119,11 @@ class Augmenter:
         for i, example in enumerate(examples):
             if (example.text_pair is not None) != self.bundle.manifest.pairs:
                 want = (
-                    "pairs: give 'text' and 'text_pair'"
+                    "text pairs: give 'text_pair' too"
                     if self.bundle.manifest.pairs
                     else "single texts: leave 'text_pair' out"
                 )
-                raise InputError(f"item {i}: bundle {self.bundle.name!r} holds {want}")
+                raise RowError("inputs", i, f"bundle {self.bundle.name!r} holds {want}", "item")
 
     def _matches(self, table: MatchTable, languages: list[str]) -> list[Match]:
         anchors = self.bundle.anchors.examples.take(table.rows.ravel())

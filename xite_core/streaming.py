@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from xite_core.augmenter import Augmenter
+from xite_core.errors import InputError, RowError
 from xite_core.options import AugmentOptions
 from xite_core.records.readers import read_examples
 from xite_core.records.rows import AUGMENTED, augmented_batch
@@ -77,23 +78,41 @@ class FileAugmenter:
         Raises
         ------
         InputError, RowError
-            If the input cannot be read; parts made so far are kept for a resumption.
+            If the input is missing, cannot be read or is the target; parts made so far are kept for a resumption.
         StorageError
             If the disk refuses.
         """
-        check_target(self.job.target)
+        self._check_paths()
         self._open_folder()
-        report = Report(self.augmenter.bundle.anchors.ntotal)
-        number = -1
+        try:
+            report, parts = self._make_parts()
+            write_batches(self.job.target, AUGMENTED, self._parts(parts))
+        except BaseException:
+            if not self._part(0, "json").is_file():  # nothing to go on from
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        shutil.rmtree(self.folder)
+        return report.as_dict()
+
+    def _check_paths(self) -> None:
+        source, target = self.job.source, self.job.target
+        check_target(target)
+        if not source.exists():
+            raise InputError(f"{source}: no such file")
+        if source.resolve() in (target.resolve(), *target.resolve().parents):
+            raise InputError(f"{target}: would overwrite the input; choose another name")
+
+    def _make_parts(self) -> tuple[Report, int]:
+        """Make the parts that are not there yet; the report over all and their number."""
+        report, count = Report(self.augmenter.bundle.anchors.ntotal), 0
         chunks = read_examples(
             self.job.source, labeled=False, chunk=CHUNK, lang=self.job.lang, columns=self.job.columns
         )
         for number, chunk in enumerate(chunks):
             report.merge(self._done(number) or self._augment(number, chunk))
             self.progress(len(chunk))
-        write_batches(self.job.target, AUGMENTED, self._parts(number + 1))
-        shutil.rmtree(self.folder)
-        return report.as_dict()
+            count += 1
+        return report, count
 
     def _identity(self) -> dict[str, Any]:
         """What must be unchanged for a resumption."""
@@ -126,7 +145,11 @@ class FileAugmenter:
 
     def _augment(self, number: int, chunk: list[Example]) -> dict[str, Any]:
         bundle = self.augmenter.bundle
-        made = self.augmenter.augment(chunk, self.job.options)
+        try:
+            made = self.augmenter.augment(chunk, self.job.options)
+        except RowError as error:
+            row = number * CHUNK + error.row + 1
+            raise RowError(self.job.source.name, row, error.problem, "row") from error
         batch = augmented_batch(made.texts, bundle.name, bundle.revision, neighbors=self.job.neighbors)
         report = Report(bundle.anchors.ntotal)
         report.add(made)

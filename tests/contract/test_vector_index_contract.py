@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing.pool import Pool
 from pathlib import Path
 
 import numpy as np
@@ -176,12 +177,19 @@ def _search_in_a_process(directory: Path, stored: Path, queries: np.ndarray) -> 
     return open_index(directory, rows).search(queries, 5)[1].tolist(), rows.flags.writeable
 
 
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Pool]:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        yield pool
+
+
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf_sq8"])
-def test_many_processes_open_one_index(kind: str, stored: Path, rows: np.ndarray, queries: np.ndarray) -> None:
+def test_many_processes_open_one_index(
+    kind: str, stored: Path, rows: np.ndarray, queries: np.ndarray, processes: Pool
+) -> None:
     directory = stored.parent / f"shared-{kind}"
     directory.mkdir()
-    build_index(rows, directory, IndexKind(kind))
+    build_index(rows, directory, IndexKind(kind), min_recall=0.5)
     here = open_index(directory, rows).search(queries[:10], 5)[1].tolist()
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        jobs = [pool.apply_async(_search_in_a_process, (directory, stored, queries[:10])) for _ in range(2)]
-        assert [job.get(60) for job in jobs] == [(here, False)] * 2
+    jobs = [processes.apply_async(_search_in_a_process, (directory, stored, queries[:10])) for _ in range(2)]
+    assert [job.get(120) for job in jobs] == [(here, False)] * 2

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from xite_core import storage
@@ -17,6 +18,7 @@ from xite_core.errors import AlreadyExistsError, StorageError
 from xite_core.index.examples import ExampleWriter
 from xite_core.index.faiss_index import build_structure, write_structure
 from xite_core.index.vectors_file import VectorWriter
+from xite_core.records.writers import write_batches
 from xite_core.storage import atomic_directory, atomic_file, publish_directory, sha256_of, storage_errors
 from xite_core.types import Example, IndexKind
 
@@ -113,6 +115,15 @@ def test_a_full_disk_while_vectors_examples_or_an_index_are_written(tiny_disk: P
     rows = np.random.default_rng(0).normal(size=(2000, 600)).astype(np.float32)
     with pytest.raises(StorageError, match="No space left"):
         write_structure(build_structure(rows, IndexKind.HNSW, 0), tiny_disk / "i")
+    assert list(tiny_disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.jsonl", "x.csv", "x"])
+def test_a_full_disk_while_records_are_written(tiny_disk: Path, name: str) -> None:
+    texts = [np.random.default_rng(i).bytes(50_000).hex() for i in range(40)]
+    batch = pa.record_batch({"text": texts})
+    with pytest.raises(StorageError, match="No space left"):
+        write_batches(tiny_disk / name, batch.schema, [batch])
     assert list(tiny_disk.iterdir()) == []
 
 

@@ -14,17 +14,26 @@ from typing import Any
 
 import numpy as np
 
-from xite_core.bundle.bundle import ANCHORS, POOL_FILE, SUBSPACE_FILE, VALIDATION, Bundle, open_bundle, write_subspaces
+from xite_core.bundle.bundle import (
+    ANCHORS,
+    POOL_FILE,
+    SUBSPACE_FILE,
+    VALIDATION,
+    Bundle,
+    check_encoder,
+    open_bundle,
+    write_subspaces,
+)
 from xite_core.bundle.manifest import FileRecord, Manifest
 from xite_core.bundle.store import BundleStore
 from xite_core.bundle.verify import write_stamp
 from xite_core.encoder.protocol import Encoder
-from xite_core.errors import InputError, OptionError
+from xite_core.errors import InputError, OptionError, RowError
 from xite_core.index.build import read_report
 from xite_core.index.labeled import AnchorWriter, LabeledIndex
 from xite_core.index.vectors_file import write_matrices
 from xite_core.options import AugmentOptions
-from xite_core.pool import POOL_SIZE, ReferencePool
+from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
 from xite_core.storage import sha256_of
 from xite_core.subspace import Subspaces, fit_subspace
 from xite_core.types import Example, FloatArray, IndexKind
@@ -45,9 +54,10 @@ class BuildOptions:
     index : IndexKind
         Search structure; ``auto`` chooses by size.
     validation : float
-        Fraction of the labeled rows that is held out: never in index, pool, LDA or replay.
+        Fraction of the labeled rows that is held out: never in index, pool, LDA or replay. Rows of the same text, and
+        pairs of the same premise, stay together.
     max_validation : int
-        Rows held out at most.
+        Once so many rows are held out, no further text is.
     seed : int
         Of the held-out choice, the pool, the label sample and the index's training sample.
     """
@@ -60,6 +70,10 @@ class BuildOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.validation <= 0.5:
             raise OptionError("validation", self.validation, "a fraction from 0 to 0.5")
+        if self.max_validation < 0:
+            raise OptionError("max_validation", self.max_validation, "a whole number, at least 0")
+        if self.seed < 0:
+            raise OptionError("seed", self.seed, "a whole number, at least 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,39 @@ class Anchor:
 
     example: Example
     vector: FloatArray | None = None
+
+
+class HoldOut:
+    """Decides which rows are held out for validation.
+
+    Decided by the text (of a pair: the premise), so that duplicates stay together.
+
+    Parameters
+    ----------
+    options : BuildOptions
+        Fraction, maximum and seed.
+    texts : iterable of str
+        Held out already.
+    """
+
+    def __init__(self, options: BuildOptions, texts: Iterable[str] = ()) -> None:
+        self._options, self._texts, self._rows = options, set(texts), 0
+
+    def takes(self, example: Example) -> bool:
+        """Whether the next row is held out."""
+        if example.text not in self._texts:
+            if self._rows >= self._options.max_validation or not drawn(example.text, self._options):
+                return False
+            self._texts.add(example.text)
+        self._rows += 1
+        return True
+
+
+def drawn(text: str, options: BuildOptions) -> bool:
+    """Whether the lot falls on a text to be held out."""
+    content = f"{options.seed}\x00{text}"
+    value = int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest())
+    return value / 2**64 < options.validation
 
 
 def new_revision() -> str:
@@ -142,11 +189,16 @@ class Builder:
             raise InputError("there are no labeled rows")
         pairs = first[0].text_pair is not None
         vectors = self._encode_pool(pool, pairs)
-        anchors = ([Anchor(example) for example in chunk] for chunk in chain([first], chunks))
-        return self._publish(name, anchors, vectors, pairs, defaults or AugmentOptions(), origin or {}, revision)
+        anchors = ([Anchor(example) for example in chunk] for chunk in chain([first], chunks) if chunk)
+        hold_out = HoldOut(self.options)
+        return self._publish(
+            name, anchors, vectors, pairs, defaults or AugmentOptions(), origin or {}, hold_out, revision
+        )
 
     def revise(self, bundle: Bundle, *, add: Iterable[Sequence[Example]] = (), remove: Sequence[str] = ()) -> Bundle:
         """Publish a new revision with rows added and removed; kept rows are not encoded again.
+
+        Held-out rows stay held out, and so does an added row of the same text; no others are.
 
         Parameters
         ----------
@@ -161,18 +213,23 @@ class Builder:
         ------
         InputError
             If an id to remove is not there, or an added one is there already.
+        EncoderMismatchError
+            If the bundle was built with another encoder.
         """
-        present = bundle.anchors.examples.rows_of(list(remove))
+        check_encoder(bundle, self.encoder)
+        parts = [part for part in (bundle.validation(), bundle.anchors) if part is not None]
+        present = {name for part in parts for name in part.examples.rows_of(remove)}
         missing = [name for name in remove if name not in present]
         if missing:
             raise InputError(
                 f"cannot remove {missing[0]!r}: no such id in bundle {bundle.name!r} ({len(missing)} unknown)"
             )
-        anchors = chain(_kept(bundle.anchors, set(remove)), ([Anchor(e) for e in chunk] for chunk in add if chunk))
+        kept = chain.from_iterable(_kept(part, set(remove)) for part in parts)
+        anchors = chain(kept, ([Anchor(e) for e in chunk] for chunk in add if chunk))
+        held = {e.text for part in parts[:-1] for chunk in part.examples.chunks(4096) for e in chunk}
+        hold_out = HoldOut(replace(self.options, validation=0), held)
         origin = {"parent": bundle.revision, "removed": len(remove)}
-        return self._publish(
-            bundle.name, anchors, bundle.pool, bundle.manifest.pairs, bundle.options, origin, None, hold_out=False
-        )
+        return self._publish(bundle.name, anchors, bundle.pool, bundle.manifest.pairs, bundle.options, origin, hold_out)
 
     def _publish(
         self,
@@ -182,8 +239,8 @@ class Builder:
         pairs: bool,
         defaults: AugmentOptions,
         origin: Mapping[str, Any],
-        revision: str | None,
-        hold_out: bool = True,
+        hold_out: HoldOut,
+        revision: str | None = None,
     ) -> Bundle:
         revision = revision or new_revision()
         with self.store.publishing(name, revision) as directory:
@@ -213,43 +270,44 @@ class Builder:
         return open_bundle(final)
 
     def _write_anchors(
-        self, directory: Path, anchors: Iterable[Sequence[Anchor]], pool: ReferencePool, pairs: bool, hold_out: bool
+        self, directory: Path, anchors: Iterable[Sequence[Anchor]], pool: ReferencePool, pairs: bool, hold_out: HoldOut
     ) -> tuple[LabeledIndex, dict[str, int]]:
         width = next(iter(pool.vectors.values())).shape[1]
         columns = len(pool.languages) + 1
-        kept = AnchorWriter(directory / ANCHORS, width, columns)
-        validation = AnchorWriter(directory / VALIDATION, width, 0)
-        with kept, validation:
+        names: set[str] = set()
+        with (
+            AnchorWriter(directory / ANCHORS, width, columns) as kept,
+            AnchorWriter(directory / VALIDATION, width, 0) as validation,
+        ):
             for chunk in anchors:
-                self._add(chunk, kept, validation, pool, pairs, hold_out)
+                _check_form(chunk, pairs)
+                self._share_out(chunk, _named(chunk, names), kept, validation, pool, hold_out)
                 self.progress("encode", len(chunk))
             counts = {"anchors": len(kept), "validation": len(validation)}
             if not len(kept):
                 raise InputError("no labeled rows are left for the index")
             self.progress("index", 0)
             index = kept.finish(self.options.index, self.options.seed)
+            if counts["validation"]:
+                validation.finish(IndexKind.FLAT)
         if not counts["validation"]:
             shutil.rmtree(directory / VALIDATION)
         if len(index.labels) < 2:
             raise InputError(f"the labeled rows have one label only ({', '.join(index.labels)}); at least 2 are needed")
         return index, counts
 
-    def _add(
+    def _share_out(
         self,
         chunk: Sequence[Anchor],
+        examples: Sequence[Example],
         kept: AnchorWriter,
         validation: AnchorWriter,
         pool: ReferencePool,
-        pairs: bool,
-        hold_out: bool,
+        hold_out: HoldOut,
     ) -> None:
         """Encode a chunk and share it out between the index and the held-out rows."""
-        _check_form(chunk, pairs)
         vectors = self._vectors(chunk)
-        seen = len(kept) + len(validation)
-        examples = [replace(a.example, id=a.example.id or f"row-{seen + i}") for i, a in enumerate(chunk)]
-        hold = np.array([hold_out and self._is_held_out(example) for example in examples], bool)
-        hold[np.cumsum(hold) + len(validation) > self.options.max_validation] = False
+        hold = np.array([hold_out.takes(example) for example in examples], bool)
         held = [example for example, out in zip(examples, hold, strict=True) if out]
         rest = [example for example, out in zip(examples, hold, strict=True) if not out]
         validation.add(held, vectors[hold], np.empty((len(held), 0), np.float32))
@@ -261,17 +319,15 @@ class Builder:
             return np.stack(known)
         return self.encoder.encode([anchor.example for anchor in chunk]).vectors
 
-    def _is_held_out(self, example: Example) -> bool:
-        """Decided by the text, so that duplicates stay together."""
-        content = "\x00".join((str(self.options.seed), example.text, example.text_pair or ""))
-        value = int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest())
-        return value / 2**64 < self.options.validation
-
     def _encode_pool(self, pool: Mapping[str, Sequence[Example]], pairs: bool) -> ReferencePool:
         vectors: dict[str, FloatArray] = {}
         for language, examples in pool.items():
-            drawn = np.random.default_rng(self.options.seed).permutation(len(examples))[:POOL_SIZE]
-            chosen = [examples[i] for i in np.sort(drawn)]
+            # a text that might be held out of the labeled rows does not enter by the pool either
+            usable = [e for e in examples if language != ENGLISH or not drawn(e.text, self.options)]
+            rows = np.random.default_rng(self.options.seed).permutation(len(usable))[:POOL_SIZE]
+            chosen = [usable[i] for i in np.sort(rows)]
+            if not pairs and any(example.text_pair is not None for example in chosen):
+                raise InputError(f"pool {language!r} holds text pairs, the labeled rows are single texts")
             if pairs and chosen and chosen[0].text_pair is None:
                 chosen = [Example(a.text, b.text) for a, b in zip(chosen, chosen[1:] + chosen[:1], strict=True)]
             vectors[language] = self.encoder.encode(chosen).vectors
@@ -292,6 +348,20 @@ def _kept(anchors: LabeledIndex, removed: set[str]) -> Iterator[list[Anchor]]:
         kept = [Anchor(e, v) for e, v in zip(chunk, vectors, strict=True) if e.id not in removed]
         if kept:
             yield kept
+
+
+def _named(chunk: Sequence[Anchor], names: set[str]) -> list[Example]:
+    """The chunk's examples, each with an id of its own; ``names`` are those taken so far."""
+    examples = []
+    for anchor in chunk:
+        name, row = anchor.example.id, len(names)
+        if name in names:
+            raise RowError("labeled rows", row + 1, f"the id {name!r} is taken; ids have to be unique", "row")
+        while name is None or name in names:
+            name, row = f"row-{row}", row + 1
+        names.add(name)
+        examples.append(replace(anchor.example, id=name))
+    return examples
 
 
 def _check_form(chunk: Sequence[Anchor], pairs: bool) -> None:

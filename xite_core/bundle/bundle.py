@@ -9,7 +9,8 @@ import numpy as np
 
 from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.bundle.verify import verify
-from xite_core.errors import BundleDamagedError
+from xite_core.encoder.protocol import Encoder
+from xite_core.errors import BundleDamagedError, EncoderMismatchError
 from xite_core.index.labeled import LabeledIndex
 from xite_core.index.vectors_file import read_matrices, write_matrices
 from xite_core.options import AugmentOptions
@@ -64,6 +65,27 @@ class Bundle:
     def labels(self) -> tuple[str, ...]:
         """Label names, in the order of the codes."""
         return self.manifest.labels
+
+    def validation(self) -> LabeledIndex | None:
+        """The held-out rows, without hubness columns; ``None`` where there are none."""
+        directory = self.directory / VALIDATION
+        return LabeledIndex.open(directory) if directory.is_dir() else None
+
+
+def check_encoder(bundle: Bundle, encoder: Encoder) -> None:
+    """Refuse an encoder whose vectors are not the bundle's.
+
+    Raises
+    ------
+    EncoderMismatchError
+        If the fingerprints differ.
+    """
+    if encoder.fingerprint != bundle.manifest.fingerprint:
+        raise EncoderMismatchError(
+            f"bundle {bundle.name!r} was built with encoder {bundle.manifest.encoder['name']!r} "
+            f"(fingerprint {bundle.manifest.fingerprint[:12]}), not with {encoder.name!r} "
+            f"({encoder.fingerprint[:12]}); load that encoder or rebuild the bundle"
+        )
 
 
 def open_bundle(directory: Path, *, full_check: bool = False) -> Bundle:

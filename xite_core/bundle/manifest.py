@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -53,6 +54,10 @@ class Manifest:
         Where the labeled rows came from; for a derived revision its parent.
     files : mapping of str to FileRecord
         Every other file of the bundle.
+    head : mapping
+        How its fine-tuned head was made; empty where it has none.
+
+    The file carries one more field, ``checksum``: the SHA-256 of all the others.
     """
 
     name: str
@@ -70,11 +75,18 @@ class Manifest:
     origin: Mapping[str, Any]
     files: Mapping[str, FileRecord] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+    head: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, directory: Path) -> None:
         """Write ``manifest.json``."""
         with atomic_file(directory / MANIFEST) as temporary:
-            temporary.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1), "utf8")
+            values = json.loads(json.dumps(asdict(self)))
+            values["checksum"] = _checksum(values)
+            temporary.write_text(json.dumps(values, ensure_ascii=False, indent=1), "utf8")
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -85,7 +97,7 @@ def read_manifest(directory: Path) -> Manifest:
     BundleVersionError
         If a newer version of the library wrote it.
     BundleDamagedError
-        If it is missing or cannot be read.
+        If it is missing, cannot be read, or differs from its checksum.
     """
     path = directory / MANIFEST
     try:
@@ -97,10 +109,12 @@ def read_manifest(directory: Path) -> Manifest:
         raise BundleVersionError(
             f"{path}: schema version {version}, this library reads up to {SCHEMA_VERSION}; upgrade xite-service"
         )
+    if values.pop("checksum", None) != _checksum(values):
+        raise BundleDamagedError(f"{path}: differs from its checksum; restore or rebuild the bundle")
     try:
         values["files"] = {name: FileRecord(**record) for name, record in values["files"].items()}
         for name in ("labels", "languages"):
             values[name] = tuple(values[name])
         return Manifest(**values)
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, KeyError) as error:
         raise BundleDamagedError(f"{path}: not a bundle manifest ({error})") from error

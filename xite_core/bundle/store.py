@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from xite_core.bundle.manifest import MANIFEST
+from xite_core.bundle.verify import stamp_path
 from xite_core.errors import BundleDamagedError, BundleError, BundleNotFoundError, OptionError
 from xite_core.storage import atomic_directory, atomic_file, storage_errors
 
@@ -43,6 +45,12 @@ def check_name(name: str, what: str = "bundle") -> str:
     if not _NAME.fullmatch(name):
         raise OptionError(what, name, "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
     return name
+
+
+def _revision(value: object) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not a revision")
+    return value
 
 
 class BundleStore:
@@ -87,7 +95,7 @@ class BundleStore:
         path = self.root / check_name(name) / _ACTIVE
         try:
             values = json.loads(path.read_text("utf8"))
-            return Activation(values["revision"], tuple(values["history"]))
+            return Activation(_revision(values["revision"]), tuple(map(_revision, values["history"])))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -107,8 +115,7 @@ class BundleStore:
             active = self.activation(name)
             revision = active.revision if active else next(iter(self.revisions(name)[::-1]), None)
         if revision is None:
-            known = ", ".join(self.names()) or "none"
-            raise BundleNotFoundError(f"no bundle {name!r} in {self.root}; there are: {known}")
+            raise self._no_bundle(name)
         directory = self.directory(name, revision)
         if not (directory / MANIFEST).is_file():
             known = ", ".join(self.revisions(name)) or "none"
@@ -156,6 +163,7 @@ class BundleStore:
         """
         self.resolve(name, revision)
         with FileLock(self.root / name / ".lock"):
+            self.resolve(name, revision)  # again: it may have been deleted meanwhile
             present = self._activation_or_none(name)
             if present and present.revision == revision:
                 return present
@@ -167,10 +175,14 @@ class BundleStore:
 
         Raises
         ------
+        BundleNotFoundError
+            If there is no such bundle.
         BundleError
-            If there is none.
+            If there is no earlier revision.
         """
-        with FileLock(self.root / check_name(name) / ".lock"):
+        if not self.revisions(name):
+            raise self._no_bundle(name)
+        with FileLock(self.root / name / ".lock"):
             present = self.activation(name)
             history = [revision for revision in (present.history if present else ()) if self._exists(name, revision)]
             if not history:
@@ -192,9 +204,15 @@ class BundleStore:
             active = self.activation(name)
             if active and active.revision == revision:
                 raise BundleError(f"revision {revision!r} of {name!r} is active; activate another one first")
-            grave = directory.parent / f".deleted-{revision}"
-            directory.rename(grave)
-            shutil.rmtree(grave)
+            grave = directory.parent / f".deleted-{revision}-{secrets.token_hex(4)}"
+            with storage_errors(directory, every=True):
+                directory.rename(grave)
+                stamp_path(directory).unlink(missing_ok=True)
+                shutil.rmtree(grave)
+
+    def _no_bundle(self, name: str) -> BundleNotFoundError:
+        known = ", ".join(self.names()) or "none"
+        return BundleNotFoundError(f"no bundle {name!r} in {self.root}; there are: {known}")
 
     def _exists(self, name: str, revision: str) -> bool:
         return (self.directory(name, revision) / MANIFEST).is_file()

@@ -118,6 +118,11 @@ class TransformersEncoder:
         """The layers that are run, lowest first; ``None`` where the architecture keeps them elsewhere."""
         return loading.layers_of(self._model)
 
+    @property
+    def reads_last_layer(self) -> bool:
+        """Whether the model's last hidden state is the chosen one: the layers above it, if any, were cut."""
+        return self._hidden is None
+
     def tokenize(self, examples: Sequence[Example]) -> Tokenized:
         """Tokenize texts or pairs; see `Encoder.tokenize`.
 

@@ -29,11 +29,11 @@ FLAT_BELOW = 100_000
 
 MIN_RECALL = 0.95
 RECALL_AT = 10
+GATE_QUERIES = 256
 STRUCTURE = "index.faiss"
 REPORT = "index.json"
 
 _SCHEMA_VERSION = 1
-_GATE_QUERIES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +77,21 @@ def choose_kind(n: int) -> IndexKind:
     return IndexKind.FLAT if n < FLAT_BELOW else IndexKind.IVF_SQ8
 
 
-def sample_queries(matrix: FloatArray, seed: int, count: int = _GATE_QUERIES) -> FloatArray:
-    """Take some rows, each with noise of its own length: about as far from the rows as a translation is.
+def sample_queries(matrix: FloatArray, seed: int, count: int = GATE_QUERIES) -> FloatArray:
+    """Take some rows and move each by its own length in the direction of a difference of two others.
+
+    So they are about as far from the rows as a translation is, and spread as the rows are.
 
     Returns
     -------
     ndarray of float32, (min(count, n), D)
     """
     rng = np.random.default_rng(seed)
-    rows = matrix[np.sort(rng.permutation(len(matrix))[:count])]
-    noise = rng.standard_normal(rows.shape).astype(np.float32)
-    noise *= np.linalg.norm(rows, axis=1, keepdims=True) / np.linalg.norm(noise, axis=1, keepdims=True)
-    return np.asarray(rows + noise, np.float32)
+    rows, one, other = (matrix[np.sort(rng.permutation(len(matrix))[:count])] for _ in range(3))
+    away = one[rng.permutation(len(one))] - other[rng.permutation(len(other))]
+    lengths = np.linalg.norm(away, axis=1, keepdims=True)
+    away *= np.linalg.norm(rows, axis=1, keepdims=True) / np.maximum(lengths, 1e-12)
+    return np.asarray(rows + away, np.float32)
 
 
 def recall(found: IntArray, true: IntArray) -> float:

@@ -16,7 +16,7 @@ import faiss as _faiss
 import numpy as np
 
 from xite_core.errors import BundleDamagedError
-from xite_core.index.numpy_index import MARGIN
+from xite_core.index.numpy_index import NumpyIndex
 from xite_core.index.protocol import checked_queries, ranked
 from xite_core.storage import atomic_file
 from xite_core.types import FloatArray, IndexKind, IntArray
@@ -29,6 +29,7 @@ Progress = Callable[[int, int], None]
 BLOCK = 16_384
 """Rows that are copied at a time."""
 
+_FEW_QUERIES = 8
 _REFINE = 4
 _MIN_FETCH = 64
 _LINKS = 16
@@ -36,12 +37,16 @@ _CONSTRUCTION = 100
 _TRAIN_PER_CELL = 64
 _MIN_TRAIN_PER_CELL = 39
 _MIN_PROBES = 4
+_MAX_OF_FEW_PROBES = 32
 _MIN_EF = 64
 _MAX_EF = 1024
 
 
-class FlatIndex:
+class FlatIndex(NumpyIndex):
     """Exact search straight over the matrix: one copy on disk and, as shared pages, in memory.
+
+    FAISS scans the matrix once for each query, NumPy's blocked product once for all of them: on 120,000 x 400 with one
+    thread 16 ms against 25 ms for a query alone, but 16 against 2.6 ms a query in a batch of 64.
 
     Parameters
     ----------
@@ -49,27 +54,11 @@ class FlatIndex:
         The rows, contiguous; a memory map will do.
     """
 
-    def __init__(self, matrix: FloatArray) -> None:
-        self.matrix = matrix
-
-    @property
-    def ntotal(self) -> int:
-        """Number of rows."""
-        return len(self.matrix)
-
-    @property
-    def dimension(self) -> int:
-        """Length of a row."""
-        return int(self.matrix.shape[1])
-
-    def search(self, queries: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
-        """Search exactly; see `VectorIndex.search`."""
-        queries = checked_queries(queries, k, self.ntotal, self.dimension)
-        if not len(queries):
-            return np.empty((0, k), np.float32), np.empty((0, k), np.int64)
-        take = min(self.ntotal, k + MARGIN)
-        _, rows = faiss.knn(queries, self.matrix, take, metric=faiss.METRIC_INNER_PRODUCT)
-        return ranked(self.matrix, queries, rows, k)
+    def _candidates(self, queries: FloatArray, take: int) -> IntArray:
+        if len(queries) >= _FEW_QUERIES:
+            return super()._candidates(queries, take)
+        rows: IntArray = faiss.knn(queries, self.matrix, take, metric=faiss.METRIC_INNER_PRODUCT)[1]
+        return rows
 
 
 class ApproximateIndex:
@@ -126,8 +115,13 @@ def n_lists(n: int) -> int:
 
 
 def efforts(kind: IndexKind, n: int) -> list[int]:
-    """Rising search efforts that the recall gate may try."""
-    low, high = (_MIN_EF, _MAX_EF) if kind is IndexKind.HNSW else (_MIN_PROBES, max(_MIN_PROBES, n_lists(n) // 2))
+    """Rising search efforts that the recall gate may try.
+
+    Of many lists an eighth is probed at most: beyond that, flat search of a batch is faster.
+    """
+    low, high = (
+        (_MIN_EF, _MAX_EF) if kind is IndexKind.HNSW else (_MIN_PROBES, max(_MAX_OF_FEW_PROBES, n_lists(n) // 8))
+    )
     steps = [low]
     while steps[-1] * 2 <= high:
         steps.append(steps[-1] * 2)
@@ -166,7 +160,10 @@ def build_structure(matrix: FloatArray, kind: IndexKind, seed: int, progress: Pr
         structure.cp.seed = seed % 2**31
     mean = _mean(matrix)
     sample = np.random.default_rng(seed).permutation(n)[: max(cells * _TRAIN_PER_CELL, BLOCK)]
-    structure.train(matrix[np.sort(sample)] - mean)
+    training = matrix[np.sort(sample)]
+    training -= mean
+    structure.train(training)
+    del training
     for start in range(0, n, BLOCK):
         structure.add(matrix[start : start + BLOCK] - mean)
         if progress:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xite_core.errors import BundleDamagedError, InputError, RowError
-from xite_core.index.build import IndexReport, build_index, open_index, read_report, sample_queries
+from xite_core.index.build import GATE_QUERIES, IndexReport, build_index, open_index, read_report, sample_queries
 from xite_core.index.examples import ExampleTable, ExampleWriter
 from xite_core.index.faiss_index import Progress
 from xite_core.index.protocol import VectorIndex
@@ -176,7 +176,12 @@ class AnchorWriter:
         self._table.add(examples)
 
     def finish(
-        self, kind: IndexKind = IndexKind.AUTO, seed: int = 0, *, progress: Progress | None = None
+        self,
+        kind: IndexKind = IndexKind.AUTO,
+        seed: int = 0,
+        *,
+        targets: FloatArray | None = None,
+        progress: Progress | None = None,
     ) -> LabeledIndex:
         """Close the files, build the search structure and open the result.
 
@@ -186,6 +191,8 @@ class AnchorWriter:
             Search structure; one that finds too little is replaced by flat, as the report then says.
         seed : int
             Of training and of the recall gate.
+        targets : ndarray of float32, (m, d), optional
+            Unit vectors of other languages, such as the pool's: the recall is then measured on what will be searched.
         progress : callable, optional
             Told of every block that is indexed.
 
@@ -196,12 +203,12 @@ class AnchorWriter:
         """
         self._stack.close()
         matrix = open_vectors(self.directory / VECTORS_FILE)
-        queries = gate_queries(matrix, self.width, seed)
+        queries = gate_queries(matrix, self.width, seed, targets)
         build_index(matrix, self.directory, kind, seed=seed, queries=queries, progress=progress)
         return LabeledIndex(self.directory)
 
 
-def gate_queries(matrix: FloatArray, width: int, seed: int) -> FloatArray:
+def gate_queries(matrix: FloatArray, width: int, seed: int, targets: FloatArray | None = None) -> FloatArray:
     """Make queries as matching does: half by cosine, half by CSLS, each in some language.
 
     Parameters
@@ -210,19 +217,28 @@ def gate_queries(matrix: FloatArray, width: int, seed: int) -> FloatArray:
         Vectors and hubness columns.
     width : int
         d.
+    seed : int
+        Of what is drawn.
+    targets : ndarray of float32, (m, d), optional
+        Unit vectors to draw from; made from the rows where not given.
 
     Returns
     -------
-    ndarray of float32, (min(256, n), d + L)
+    ndarray of float32, (c, d + L)
+        At most `GATE_QUERIES`.
     """
-    units = sample_queries(matrix[:, :width], seed)
-    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    rng = np.random.default_rng(seed)
+    if targets is None:
+        units = sample_queries(matrix[:, :width], seed)
+        units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
+    else:
+        units = targets[rng.permutation(len(targets))[:GATE_QUERIES]]
     queries = np.zeros((len(units), matrix.shape[1]), np.float32)
     queries[:, :width] = units
     if matrix.shape[1] > width:
         half = np.arange(0, len(units), 2)
         queries[half] *= 2
-        queries[half, np.random.default_rng(seed).integers(width, matrix.shape[1], len(half))] = -1
+        queries[half, rng.integers(width, matrix.shape[1], len(half))] = -1
     return queries
 
 

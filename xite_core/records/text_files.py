@@ -83,7 +83,7 @@ class _CsvLines:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
-    """Number the lines and decode them; ends after a line that is too long."""
+    """Give the numbered, decoded lines; ends after a line that is too long."""
     with path.open("rb") as handle:
         number = 0
         while line := handle.readline(MAX_LINE + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -73,7 +74,7 @@ def _write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBat
 def _write_jsonl(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     with path.open("w", encoding="utf8") as handle:
         for batch in batches:
-            handle.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
+            handle.writelines(_json(row) + "\n" for row in batch.to_pylist())
 
 
 def _write_csv(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
@@ -85,16 +86,32 @@ def _write_csv(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch])
 
 
 def _cell(value: Any) -> Any:
-    """Lists as JSON; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    """Give lists as JSON; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
     if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
+        return _json(value)
     if isinstance(value, str) and value.startswith(_FORMULA):
         return "'" + value
     return value
 
 
+def _json(value: Any) -> str:
+    """Give a value as JSON, which has no NaN: such a number becomes null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _write_dataset(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    """The layout that ``datasets.load_from_disk`` opens: one Arrow stream file and two JSON files."""
+    """Write the layout that ``datasets.load_from_disk`` opens: one Arrow stream file and two JSON files."""
     with atomic_directory(path) as directory:
         data = "data-00000-of-00001.arrow"
         with pa.ipc.new_stream(str(directory / data), schema) as writer:

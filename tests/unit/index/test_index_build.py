@@ -51,7 +51,7 @@ def test_the_gate_raises_the_effort_until_the_recall_is_met(tmp_path: Path, kind
 
 @pytest.mark.parametrize("kind", [IndexKind.IVF_SQ8, IndexKind.HNSW])
 def test_a_structure_that_misses_the_gate_gives_way_to_flat(tmp_path: Path, kind: IndexKind) -> None:
-    report = build_index(rows(), tmp_path, kind, min_recall=1.1)
+    report = build_index(rows(500), tmp_path, kind, min_recall=1.1)
     assert report.kind is IndexKind.FLAT
     assert report.requested is kind
     assert report.missed is not None
@@ -113,7 +113,8 @@ def test_lists_that_hold_too_few_rows_are_completed_exactly(tmp_path: Path) -> N
 def test_list_counts() -> None:
     assert n_lists(1_000_000) == 4000
     assert n_lists(10) == 1
-    assert efforts(IndexKind.IVF_SQ8, 10) == [4]
+    assert efforts(IndexKind.IVF_SQ8, 10) == [4, 8, 16, 32]
+    assert efforts(IndexKind.IVF_SQ8, 1_000_000)[-1] == 256
     assert efforts(IndexKind.HNSW, 10)[-1] == 1024
 
 
@@ -122,7 +123,7 @@ def test_sampled_queries_stay_off_the_rows() -> None:
     unit = rows(500) / np.linalg.norm(rows(500), axis=1, keepdims=True)
     nearest = (queries @ unit.T).max(1) / np.linalg.norm(queries, axis=1)
     assert queries.shape == (100, 16)
-    assert 0.65 < np.median(nearest) < 0.9
+    assert 0.6 < np.median(nearest) < 0.95
 
 
 def test_a_report_of_other_rows_is_refused(tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def private_kib() -> int:
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux' smaps_rollup")
 @pytest.mark.parametrize("kind", [IndexKind.IVF_SQ8, IndexKind.HNSW])
 def test_an_opened_structure_stays_in_its_file(tmp_path: Path, kind: IndexKind) -> None:
-    matrix = rows(8_000, 64)
+    matrix = rows(4_000, 64)
     build_index(matrix, tmp_path, kind, queries=matrix[:32] + 0.05, min_recall=0.5)
     assert read_report(tmp_path).kind is kind
     size = (tmp_path / "index.faiss").stat().st_size // 1024

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xite_core.errors import BundleDamagedError, InputError, OptionError, RowError
-from xite_core.index.labeled import AnchorWriter, LabeledIndex
+from xite_core.index.labeled import AnchorWriter, LabeledIndex, gate_queries
 from xite_core.types import Example, IndexKind
 
 D, COLUMNS = 12, 3
@@ -78,6 +78,18 @@ def test_rows_without_hubness_columns(tmp_path: Path) -> None:
         index = writer.finish(IndexKind.FLAT)
     assert index.hubness.shape == (20, 0)
     assert index.search(vectors[:4], 1)[1].tolist() == [[0], [1], [2], [3]]
+
+
+def test_the_gate_can_be_asked_with_real_targets(tmp_path: Path) -> None:
+    examples, vectors, hubness = data(300)
+    with AnchorWriter(tmp_path / "a", D, COLUMNS) as writer:
+        writer.add(examples, vectors, hubness)
+        index = writer.finish(IndexKind.IVF_SQ8, targets=data(40, seed=5)[1])
+    queries = gate_queries(index.matrix, D, 0, data(40, seed=5)[1])
+    assert queries.shape == (40, D + COLUMNS)
+    np.testing.assert_allclose(np.linalg.norm(queries[:, :D], axis=1), [2, 1] * 20, rtol=1e-5)
+    assert (queries[0::2, D:].sum(1) == -1).all()
+    assert (queries[1::2, D:] == 0).all()
 
 
 def test_no_rows_at_all(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
-"""The only reader of the environment."""
+"""Where the data lies and how many threads the numeric libraries start; no heavy imports."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
 def home() -> Path:
@@ -19,10 +21,19 @@ def set_threads(count: int | None = None) -> None:
     """Fix the threads of every numeric library, before any of them is imported.
 
     Left to themselves torch, OpenMP and BLAS each start one thread a core, and several processes then fight for them.
+
+    Parameters
+    ----------
+    count : int, optional
+        Threads of each library, whatever was set before; by default ``XITE_THREADS``, else one a core, and a variable
+        that is set already stays.
     """
     wanted = str(count or os.environ.get("XITE_THREADS") or len(os.sched_getaffinity(0)))
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
-        os.environ.setdefault(name, wanted)
+    for name in _THREAD_VARIABLES:
+        if count is None:
+            os.environ.setdefault(name, wanted)
+        else:
+            os.environ[name] = wanted
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

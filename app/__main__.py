@@ -1,0 +1,5 @@
+"""``python -m app`` is ``xite``."""
+
+from app.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Match target texts and make synthetic embeddings: ``POST /match`` and ``POST /augment``."""

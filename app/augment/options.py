@@ -1,0 +1,43 @@
+"""The options of a request as those of the library, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from app.augment.schemas import AugmentRequest
+from app.errors import INTERPOLATION, FieldError
+from xite_core.bundle.bundle import Bundle
+from xite_core.errors import OptionError
+from xite_core.options import AugmentOptions
+
+PLAIN = ("k", "scoring", "voting", "tau", "min_cosine", "min_score", "min_confidence", "subspace", "seed")
+
+
+def options_of(request: AugmentRequest, bundle: Bundle) -> AugmentOptions:
+    """The bundle's options with the request's in their place.
+
+    Raises
+    ------
+    OptionError, FieldError
+        If a value does not do; both name the option.
+    """
+    changes: dict[str, Any] = {name: getattr(request, name) for name in PLAIN}
+    given = request.interpolation
+    if given is not None:
+        changes |= {name: getattr(given, name) for name in INTERPOLATION}
+    if changes.get("lam") is not None and changes.get("alpha") is not None:
+        raise FieldError("a fixed lam and a drawn one exclude each other", "interpolation", "alpha")
+    options = bundle.options.replaced(changes)
+    if changes.get("lam") is not None:
+        # The bundle may draw lam by default; null in a request cannot say "not drawn", a given lam does.
+        options = replace(options, alpha=None)
+    if options.k > bundle.anchors.ntotal:
+        raise OptionError("k", options.k, f"at most {bundle.anchors.ntotal}, the number of labeled examples")
+    return options
+
+
+def echoed(options: AugmentOptions) -> dict[str, Any]:
+    """All options in the form of a request."""
+    flat = options.as_dict()
+    return {name: flat[name] for name in PLAIN} | {"interpolation": {name: flat[name] for name in INTERPOLATION}}

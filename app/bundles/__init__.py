@@ -1,0 +1,1 @@
+"""List, activate, roll back and delete bundles."""

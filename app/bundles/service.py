@@ -1,0 +1,115 @@
+"""What the ``/bundles`` calls do, without HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from app.augment.options import echoed
+from app.bundles.schemas import BundleDetail, BundleItem, BundleList, Deleted, RevisionItem
+from app.runtime import Residents
+from xite_core.bundle.manifest import Manifest, read_manifest
+from xite_core.errors import BundleNotFoundError
+from xite_core.options import AugmentOptions
+
+LATEST = "latest"
+
+
+async def list_bundles(residents: Residents) -> BundleList:
+    """All names, in order."""
+    names = await asyncio.to_thread(residents.store.names)
+    return BundleList(data=[BundleItem(**await asyncio.to_thread(_facts, residents, name)) for name in names])
+
+
+async def describe(residents: Residents, name: str) -> BundleDetail:
+    """One name with the contents of its revisions.
+
+    Raises
+    ------
+    BundleNotFoundError
+        If there is no such bundle.
+    """
+    return await asyncio.to_thread(_detail, residents, name)
+
+
+async def activate(residents: Residents, name: str, revision: str) -> BundleItem:
+    """Activate a revision; when this returns, this process answers with it.
+
+    Raises
+    ------
+    BundleNotFoundError
+        If there is no such revision.
+    """
+    if revision == LATEST:
+        revision = (await asyncio.to_thread(_revisions, residents, name))[-1]
+    await residents.activate(name, revision)
+    return BundleItem(**await asyncio.to_thread(_facts, residents, name))
+
+
+async def roll_back(residents: Residents, name: str) -> BundleItem:
+    """Activate the revision that was active before.
+
+    Raises
+    ------
+    BundleError
+        If there is none.
+    """
+    await residents.rollback(name)
+    return BundleItem(**await asyncio.to_thread(_facts, residents, name))
+
+
+async def delete(residents: Residents, name: str, revision: str) -> Deleted:
+    """Delete a revision that is not active.
+
+    Raises
+    ------
+    BundleNotFoundError
+        If there is no such revision.
+    BundleError
+        If it is active.
+    """
+    await residents.delete(name, revision)
+    return Deleted(name=name, revision=revision)
+
+
+def _revisions(residents: Residents, name: str) -> list[str]:
+    residents.store.resolve(name)
+    return residents.store.revisions(name)
+
+
+def _facts(residents: Residents, name: str) -> dict[str, Any]:
+    active = residents.store.resolve(name).name
+    activation = residents.store.activation(name)
+    loaded = residents.active.get(name)
+    return {
+        "name": name,
+        "default": name == residents.default_name,
+        "active": active,
+        "loaded": loaded.bundle.revision if loaded else None,
+        "history": list(activation.history) if activation else [],
+        "revisions": residents.store.revisions(name),
+    }
+
+
+def _detail(residents: Residents, name: str) -> BundleDetail:
+    facts = _facts(residents, name)
+    manifests = [read_manifest(residents.store.directory(name, revision)) for revision in facts["revisions"]]
+    active = next((manifest for manifest in manifests if manifest.revision == facts["active"]), None)
+    if active is None:
+        raise BundleNotFoundError(f"bundle {name!r} changed while it was read; ask again")
+    options = echoed(AugmentOptions().replaced(active.options))
+    contents = [_contents(manifest, facts["active"]) for manifest in manifests]
+    return BundleDetail(**facts, contents=contents, options=options)
+
+
+def _contents(manifest: Manifest, active: str) -> RevisionItem:
+    return RevisionItem(
+        revision=manifest.revision,
+        created_at=manifest.created_at,
+        active=manifest.revision == active,
+        encoder=str(manifest.encoder["name"]),
+        labels=list(manifest.labels),
+        languages=list(manifest.languages),
+        pairs=manifest.pairs,
+        counts=dict(manifest.counts),
+    )

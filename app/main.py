@@ -1,0 +1,50 @@
+"""The application: middleware, routes, what lives as long as the process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.augment.endpoints import router as augment_router
+from app.bundles.endpoints import router as bundles_router
+from app.embeddings.endpoints import router as embeddings_router
+from app.health.endpoints import router as health_router
+from app.health.service import version
+from app.logs import configure_logs
+from app.middleware import RequestMiddleware
+from app.openapi import DESCRIPTION, document_with
+from app.problems import add_handlers, responder
+from app.runtime import Runtime
+from app.settings.service import Settings, load_settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the application.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        By default read from the environment.
+    """
+    chosen = settings or load_settings()
+    configure_logs(chosen.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        runtime = Runtime(chosen)
+        try:
+            yield {"runtime": runtime}
+        finally:
+            await runtime.close()
+
+    app = FastAPI(title="XITE", version=version(), description=DESCRIPTION, lifespan=lifespan, redoc_url=None)
+    for router in (augment_router, embeddings_router, bundles_router, health_router):
+        app.include_router(router)
+    respond = responder(chosen.home)
+    add_handlers(app, respond)
+    app.add_middleware(RequestMiddleware, max_body_bytes=chosen.max_body_bytes, respond=respond)
+    app.openapi = document_with(app)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,96 @@
+"""The outermost layer: request ids, the hard cap on bodies, one log line a request, no exception ever gets out."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import BodyTooLargeError
+from app.logs import frames
+from app.problems import Respond
+
+log = structlog.get_logger(__name__)
+REQUEST_ID = "X-Request-ID"
+PROBES = ("/health/live", "/health/ready")
+_SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class RequestMiddleware:
+    """Wraps the application.
+
+    Parameters
+    ----------
+    app : ASGIApp
+        What is wrapped.
+    max_body_bytes : int
+        A body that grows beyond this is refused while it arrives.
+    respond : callable
+        Renders an exception that nothing else has answered.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int, respond: Respond) -> None:
+        self.app, self.max_body_bytes, self.respond = app, max_body_bytes, respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self.max_body_bytes)
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            try:
+                await self.app(scope, exchange.receive, exchange.send)
+            except Exception as error:
+                log.error("unexpected error", error=type(error).__name__, frames=frames(error))
+                if exchange.status is None:
+                    response = self.respond(error, scope)
+                    await response(scope, receive, exchange.send)
+            finally:
+                exchange.log()
+
+
+class _Exchange:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
+        self.scope, self._receive, self._send = scope, receive, send
+        self.max_body_bytes, self.seen = max_body_bytes, 0
+        self.headers = Headers(scope=scope)
+        given = self.headers.get(REQUEST_ID, "")
+        self.request_id = given if _SAFE_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = self.request_id
+        self.started = time.perf_counter()
+        self.status: int | None = None
+
+    async def receive(self) -> Message:
+        declared = self.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self.max_body_bytes:
+            raise BodyTooLargeError(self.max_body_bytes)
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.seen += len(message.get("body", b""))
+            if self.seen > self.max_body_bytes:
+                raise BodyTooLargeError(self.max_body_bytes)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)[REQUEST_ID] = self.request_id
+        await self._send(message)
+
+    def log(self) -> None:
+        route = getattr(self.scope.get("route"), "path", None)
+        # Probes come every few seconds and say nothing as long as they succeed.
+        write = log.debug if route in PROBES and self.status == 200 else log.info
+        write(
+            "request",
+            method=self.scope["method"],
+            route=route,
+            status=self.status,
+            ms=round((time.perf_counter() - self.started) * 1000, 1),
+            bytes_in=self.seen,
+        )

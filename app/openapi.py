@@ -1,0 +1,83 @@
+"""The OpenAPI document; ``python -m app.openapi`` writes it to ``openapi/openapi.json``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from app.augment import examples
+from app.problems import OpenAIError, Problem
+
+DOCUMENT = Path(__file__).parent.parent / "openapi" / "openapi.json"
+DESCRIPTION = (
+    "Training data for low-resource languages from labeled English: match target texts with labeled English examples, "
+    "adopt their labels, interpolate the embeddings. Errors are `application/problem+json` (RFC 9457), under `/v1` in "
+    "OpenAI's shape. Every answer carries `X-Request-ID`; one that you send is used."
+)
+_TEMPLATE = "#/components/schemas/{model}"
+
+
+def document_with(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """Give the function that makes the application's document, once."""
+    made: dict[str, Any] = {}
+
+    def document() -> dict[str, Any]:
+        if not made:
+            made.update(
+                get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            )
+            _add_errors(made)
+            _add_answers(made)
+        return made
+
+    return document
+
+
+def _add_errors(document: dict[str, Any]) -> None:
+    """Add the error bodies, and take out what FastAPI assumes about validation errors."""
+    models: Any = [(model, "serialization") for model in (Problem, OpenAIError)]
+    _, definitions = models_json_schema(models, ref_template=_TEMPLATE)
+    schemas = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas.update(definitions["$defs"])
+    for path in document["paths"].values():
+        for operation in path.values():
+            described = operation["responses"]
+            if "HTTPValidationError" in json.dumps(described.get("422", {})):
+                del described["422"]
+
+
+def _add_answers(document: dict[str, Any]) -> None:
+    """Add the example answers here, since FastAPI drops every null of the ones that a route is given."""
+    for path, answer in (("/match", examples.MATCH_ANSWER), ("/augment", examples.AUGMENT_ANSWER)):
+        document["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]["example"] = answer
+
+
+def rendered() -> str:
+    """Render the document as it is stored."""
+    from app.main import create_app
+
+    return json.dumps(create_app().openapi(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def main() -> None:
+    """Write the document, or with ``--check`` only compare."""
+    text = rendered()
+    if "--check" in sys.argv[1:]:
+        if not DOCUMENT.is_file() or DOCUMENT.read_text("utf8") != text:
+            sys.exit(f"{DOCUMENT} is out of date; run python -m app.openapi")
+        return
+    DOCUMENT.parent.mkdir(exist_ok=True)
+    DOCUMENT.write_text(text, "utf8")
+
+
+if __name__ == "__main__":
+    main()

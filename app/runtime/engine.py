@@ -1,0 +1,186 @@
+"""One batch: parts of several requests through encoder and method together, and apart again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+
+from xite_core.augmenter import Augmentation, Augmenter
+from xite_core.encoder.protocol import Encoder, Tokenized
+from xite_core.options import AugmentOptions
+from xite_core.types import Encoded, Example, FloatArray, IntArray
+
+Result = Encoded | Augmentation
+
+SPREAD = 0.75
+"""A group's shortest text has at least this share of its longest text's tokens, unless the group is small."""
+
+SMALL = 256
+"""Tokens below which a group is not worth a forward pass of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done with the vectors; parts with equal plans are done in one call."""
+
+    augmenter: Augmenter
+    options: AugmentOptions
+    interpolate: bool
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """Some tokenized texts of one request.
+
+    Parameters
+    ----------
+    request : object
+        Stands for the request; its parts share it.
+    encoder : Encoder
+        Parts of one batch share it.
+    examples : sequence of Example
+        The texts.
+    tokenized : Tokenized
+        Their tokens.
+    plan : Plan, optional
+        ``None`` where only the vectors are wanted.
+    deadline : float
+        On the monotonic clock.
+    future : asyncio.Future
+        Takes the result; a cancelled one means that nobody wants it.
+    alone : bool
+        Whether it has to be a batch of its own, since a batch with it got stuck.
+    """
+
+    request: object
+    encoder: Encoder
+    examples: Sequence[Example]
+    tokenized: Tokenized
+    plan: Plan | None
+    deadline: float
+    future: asyncio.Future[Result]
+    alone: bool = False
+    tokens: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = int(self.tokenized.n_tokens.sum())
+
+    def fits(self, other: Part) -> bool:
+        """Whether both can be encoded in one call."""
+        return self.encoder is other.encoder and self.is_pairs == other.is_pairs and not (self.alone or other.alone)
+
+    @property
+    def is_pairs(self) -> bool:
+        """Whether the texts are pairs."""
+        return self.examples[0].text_pair is not None
+
+
+def run_batch(parts: Sequence[Part]) -> list[Result | Exception]:
+    """Compute parts together; where that fails, each alone, so that only the guilty one gets the error."""
+    try:
+        return list(_together(parts))
+    except Exception as error:
+        if len(parts) == 1:
+            return [error]
+        return [run_batch([part])[0] for part in parts]
+
+
+def _together(parts: Sequence[Part]) -> list[Result]:
+    merged = merge([part.tokenized for part in parts])
+    encoded = split(Encoded(forward(parts[0].encoder, merged), merged.n_tokens, merged.truncated), parts)
+    results: list[Result] = list(encoded)
+    groups: dict[tuple[int, AugmentOptions, bool], list[int]] = {}
+    for i, part in enumerate(parts):
+        if part.plan is not None:
+            key = (id(part.plan.augmenter), part.plan.options, part.plan.interpolate)
+            groups.setdefault(key, []).append(i)
+    for members in groups.values():
+        made = _augment([parts[i] for i in members], [encoded[i] for i in members])
+        for i, augmentation in zip(members, made, strict=True):
+            results[i] = augmentation
+    return results
+
+
+def _augment(parts: Sequence[Part], encoded: Sequence[Encoded]) -> list[Augmentation]:
+    plan = parts[0].plan
+    assert plan is not None
+    together = Encoded(
+        np.concatenate([part.vectors for part in encoded]),
+        np.concatenate([part.n_tokens for part in encoded]),
+        np.concatenate([part.truncated for part in encoded]),
+    )
+    examples = [example for part in parts for example in part.examples]
+    made = plan.augmenter.augment(examples, plan.options, encoded=together, interpolate=plan.interpolate)
+    return [
+        Augmentation(made.texts[start:stop], made.options, made.neighbors[start:stop]) for start, stop in _spans(parts)
+    ]
+
+
+def forward(encoder: Encoder, tokenized: Tokenized) -> FloatArray:
+    """Encode in groups of similar length: a short text beside a long one would be computed as long as that one."""
+    groups = length_groups(tokenized.n_tokens)
+    if len(groups) == 1:
+        return encoder.forward(tokenized)
+    vectors: FloatArray | None = None
+    for rows in groups:
+        found = encoder.forward(select(tokenized, rows))
+        if vectors is None:
+            vectors = np.empty((len(tokenized.n_tokens), found.shape[1]), np.float32)
+        vectors[rows] = found
+    assert vectors is not None
+    return vectors
+
+
+def length_groups(lengths: IntArray) -> list[IntArray]:
+    """Positions by falling length, cut where the length has fallen by a quarter and the group is worth a pass."""
+    order = np.argsort(-lengths, kind="stable")
+    groups, start, tokens = [], 0, 0
+    for position, row in enumerate(order):
+        if tokens >= SMALL and lengths[row] < SPREAD * lengths[order[start]]:
+            groups.append(order[start:position])
+            start, tokens = position, 0
+        tokens += int(lengths[row])
+    if start and tokens < SMALL:
+        return [*groups[:-1], np.concatenate([groups[-1], order[start:]])]
+    return [*groups, order[start:]]
+
+
+def select(tokenized: Tokenized, rows: IntArray) -> Tokenized:
+    """Some texts of a tokenization; a text may be several sequences."""
+    each = len(tokenized.ids) // len(tokenized.n_tokens)
+    places = [int(row) * each + i for row in rows for i in range(each)]
+    return Tokenized(
+        [tokenized.ids[i] for i in places],
+        [tokenized.type_ids[i] for i in places],
+        tokenized.n_tokens[rows],
+        tokenized.truncated[rows],
+    )
+
+
+def merge(parts: Sequence[Tokenized]) -> Tokenized:
+    """Several tokenizations as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Tokenized(
+        list(chain.from_iterable(part.ids for part in parts)),
+        list(chain.from_iterable(part.type_ids for part in parts)),
+        np.concatenate([part.n_tokens for part in parts]),
+        np.concatenate([part.truncated for part in parts]),
+    )
+
+
+def split(encoded: Encoded, parts: Sequence[Part]) -> list[Encoded]:
+    """The vectors of each part."""
+    return [
+        Encoded(encoded.vectors[start:stop], encoded.n_tokens[start:stop], encoded.truncated[start:stop])
+        for start, stop in _spans(parts)
+    ]
+
+
+def _spans(parts: Sequence[Part]) -> list[tuple[int, int]]:
+    stops = np.cumsum([len(part.examples) for part in parts]).tolist()
+    return list(zip([0, *stops[:-1]], stops, strict=True))

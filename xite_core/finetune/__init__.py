@@ -1,0 +1,1 @@
+"""Fine-tuning on interpolated examples, at three depths (METHOD step 4)."""

@@ -1,0 +1,254 @@
+"""The texts of a run, checked, and their vectors under the encoder of the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xite_core.bundle.build import LABEL_SAMPLE
+from xite_core.bundle.bundle import Bundle, check_encoder
+from xite_core.encoder.protocol import Encoder
+from xite_core.errors import InputError, RowError
+from xite_core.finetune.events import Monitor, Stage
+from xite_core.index.faiss_index import FlatIndex
+from xite_core.matching import AnchorIndex
+from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
+from xite_core.reference import reference_texts
+from xite_core.subspace import Subspaces, fit_subspace
+from xite_core.types import Example, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneInputs:
+    """What a run works on.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Labeled English anchors with stored vectors, and held-out English rows.
+    encoder : Encoder
+        The one that the bundle was built with; it is not changed.
+    target : sequence of Example
+        Unlabeled texts of one or several languages; labels are ignored.
+    target_test : sequence of Example
+        Labeled texts, for evaluation only.
+    source : sequence of Example
+        Labeled English rows beside the bundle's.
+    pool : mapping of str to sequence of Example, optional
+        Texts of the reference pool, by language, for depths that move the encoder; by default the shipped reference
+        texts, with the target texts in place of a language's own where they are more.
+    """
+
+    bundle: Bundle
+    encoder: Encoder
+    target: Sequence[Example]
+    target_test: Sequence[Example] = ()
+    source: Sequence[Example] = ()
+    pool: Mapping[str, Sequence[Example]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The checked rows of a run; ``codes`` are positions in ``labels``.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        Label names.
+    n_anchors : int
+        The bundle's anchors and the extra source rows, in this order.
+    anchor_codes, validation_codes, test_codes : ndarray of int64
+        Classes of the rows.
+    validation, source, target, test : list of Example
+        Rows; what is missing in ``target`` is the language, which the first vectors tell.
+    """
+
+    labels: tuple[str, ...]
+    n_anchors: int
+    anchor_codes: IntArray
+    validation: list[Example]
+    validation_codes: IntArray
+    source: list[Example]
+    target: list[Example]
+    test: list[Example]
+    test_codes: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Unit vectors under one state of the encoder, float32 (rows, d), and what is fitted on them."""
+
+    anchors: FloatArray
+    validation: FloatArray
+    target: FloatArray
+    pool: ReferencePool
+    subspaces: Subspaces
+    index: AnchorIndex
+
+
+class MemoryIndex:
+    """Exact search over anchors in memory, as `Matcher` wants it.
+
+    Parameters
+    ----------
+    vectors, hubness : ndarray of float32, (n, d) and (n, L)
+        Unit vectors and their mean cosines to the pool.
+    codes : ndarray of int64, (n,)
+        Classes.
+    """
+
+    def __init__(self, vectors: FloatArray, hubness: FloatArray, codes: IntArray) -> None:
+        self.hubness, self.label_codes = hubness, codes
+        self._index = FlatIndex(np.ascontiguousarray(np.hstack([vectors, hubness]), np.float32))
+
+    @property
+    def ntotal(self) -> int:
+        """Number of anchors."""
+        return self._index.ntotal
+
+    def search(self, queries: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
+        """Best inner products and their rows, (m, k) each, best first."""
+        return self._index.search(queries, k)
+
+
+def gather(inputs: FineTuneInputs) -> Corpus:
+    """Check the inputs and lay them side by side.
+
+    Raises
+    ------
+    InputError
+        If there is no target text, no held-out English row, a label unknown to the bundle, or a pair where the bundle
+        has single texts (or the reverse).
+    EncoderMismatchError
+        If the bundle was built with another encoder.
+    """
+    bundle = inputs.bundle
+    check_encoder(bundle, inputs.encoder)
+    if len(bundle.labels) < 2:
+        raise InputError(f"bundle {bundle.name!r} has one label only ({bundle.labels[0]}); at least 2 are needed")
+    if not inputs.target:
+        raise InputError("there are no target texts; give at least one")
+    held_out = bundle.validation()
+    if held_out is None:
+        raise InputError(
+            f"bundle {bundle.name!r} has no held-out English rows, which the gate needs; build it with validation > 0"
+        )
+    validation = held_out.examples.take(np.arange(len(held_out)))
+    for where, rows in (("target", inputs.target), ("target_test", inputs.target_test), ("source", inputs.source)):
+        _check_form(rows, where, bundle)
+    _check_ids(inputs.source, bundle)
+    return Corpus(
+        labels=bundle.labels,
+        n_anchors=len(bundle.anchors) + len(inputs.source),
+        anchor_codes=np.concatenate([bundle.anchors.label_codes, _codes(inputs.source, "source", bundle)]),
+        validation=validation,
+        validation_codes=_codes(validation, "held-out rows", bundle),
+        source=list(inputs.source),
+        target=[replace(example, label=None) for example in inputs.target],
+        test=list(inputs.target_test),
+        test_codes=_codes(inputs.target_test, "target_test", bundle),
+    )
+
+
+def anchor_examples(bundle: Bundle, corpus: Corpus) -> list[Example]:
+    """All labeled English rows: the bundle's, then the extra ones."""
+    return [*bundle.anchors.examples.take(np.arange(len(bundle.anchors))), *corpus.source]
+
+
+def stored_snapshot(bundle: Bundle, corpus: Corpus, target: FloatArray, source: FloatArray) -> Snapshot:
+    """The bundle's own vectors with those of target texts and extra source rows, (m, d) and (x, d)."""
+    held_out = bundle.validation()
+    assert held_out is not None
+    anchors, index = bundle.anchors.vectors, None
+    if len(source):
+        anchors = np.concatenate([anchors, source])
+        hubness = np.concatenate([bundle.anchors.hubness, bundle.pool.hubness(source)])
+        index = MemoryIndex(anchors, hubness, corpus.anchor_codes)
+    return Snapshot(anchors, held_out.vectors, target, bundle.pool, bundle.subspaces, index or bundle.anchors)
+
+
+def fresh_snapshot(
+    encoder: Encoder,
+    corpus: Corpus,
+    anchors: Sequence[Example],
+    pool: Mapping[str, Sequence[Example]],
+    monitor: Monitor,
+    seed: int,
+) -> Snapshot:
+    """Everything encoded anew and the subspaces fitted anew; ``anchors`` as `anchor_examples` gives them."""
+    codes = corpus.anchor_codes
+    vectors = monitor.encode(encoder, anchors, Stage.REFRESH)
+    refreshed = ReferencePool({name: monitor.encode(encoder, rows, Stage.REFRESH) for name, rows in pool.items()})
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:LABEL_SAMPLE])
+    label = fit_subspace(vectors[drawn], codes[drawn], corpus.labels)
+    return Snapshot(
+        anchors=vectors,
+        validation=monitor.encode(encoder, corpus.validation, Stage.REFRESH),
+        target=monitor.encode(encoder, corpus.target, Stage.REFRESH),
+        pool=refreshed,
+        subspaces=Subspaces(refreshed.fit_language_subspace(seed), label),
+        index=MemoryIndex(vectors, refreshed.hubness(vectors), codes),
+    )
+
+
+def pool_texts(inputs: FineTuneInputs, corpus: Corpus, languages: Sequence[str], seed: int) -> dict[str, list[Example]]:
+    """Texts of the reference pool for a moving encoder, at most `POOL_SIZE` a language; no held-out row is among them.
+
+    Parameters
+    ----------
+    inputs, corpus
+        Of the run.
+    languages : sequence of str, (m,)
+        Language of each target text.
+    seed : int
+        Of the sample.
+    """
+    given: dict[str, Sequence[Example]] = dict(inputs.pool if inputs.pool is not None else reference_texts())
+    if inputs.pool is None:
+        for language in sorted(set(languages) - {ENGLISH}):
+            own = [text for text, name in zip(corpus.target, languages, strict=True) if name == language]
+            given[language] = own if len(own) > len(given.get(language, ())) else given[language]
+    held_out = {text for example in corpus.validation for text in (example.text, example.text_pair) if text}
+    chosen: dict[str, list[Example]] = {}
+    for language, rows in given.items():
+        usable = [row for row in rows if row.text not in held_out]
+        drawn = np.sort(np.random.default_rng(seed).permutation(len(usable))[:POOL_SIZE])
+        chosen[language] = _in_form([usable[i] for i in drawn], inputs.bundle.manifest.pairs)
+    return {language: rows for language, rows in chosen.items() if len(rows) > 1}
+
+
+def _in_form(rows: list[Example], pairs: bool) -> list[Example]:
+    """Single texts are paired with their neighbours for a bundle of pairs: such pairs carry the language."""
+    if pairs and rows and rows[0].text_pair is None:
+        return [Example(a.text, b.text) for a, b in zip(rows, rows[1:] + rows[:1], strict=True)]
+    return rows
+
+
+def _check_form(rows: Sequence[Example], where: str, bundle: Bundle) -> None:
+    pairs = bundle.manifest.pairs
+    for i, example in enumerate(rows):
+        if (example.text_pair is not None) != pairs:
+            want = "text pairs: give 'text_pair' too" if pairs else "single texts: leave 'text_pair' out"
+            raise RowError(where, i, f"bundle {bundle.name!r} holds {want}", "item")
+
+
+def _check_ids(source: Sequence[Example], bundle: Bundle) -> None:
+    names = [example.id for example in source if example.id is not None]
+    held_out = bundle.validation()
+    taken = {*bundle.anchors.examples.rows_of(names), *(held_out.examples.rows_of(names) if held_out else ())}
+    for i, example in enumerate(source):
+        if example.id in taken:
+            raise RowError("source", i, f"the id {example.id!r} is taken; ids have to be unique", "item")
+        if example.id is not None:
+            taken.add(example.id)
+
+
+def _codes(rows: Sequence[Example], where: str, bundle: Bundle) -> IntArray:
+    code = {name: i for i, name in enumerate(bundle.labels)}
+    for i, example in enumerate(rows):
+        if example.label not in code:
+            known = ", ".join(bundle.labels)
+            raise RowError(where, i, f"unknown label {example.label!r}; bundle {bundle.name!r} has {known}", "item")
+    return np.array([code[example.label or ""] for example in rows], np.int64)
