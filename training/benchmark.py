@@ -37,6 +37,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="folder of kept vectors; by default in the work folder")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--config", type=Path, default=Path(__file__).with_name("config.toml"))
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     return parser.parse_args(argv)
 
 
@@ -77,7 +78,7 @@ def main() -> None:
     """Measure and write."""
     options = arguments()
     torch.set_num_threads(options.threads)
-    print(markdown(measure(options, Config(options.config))))
+    print(markdown(measure(options, Config(options.config, options.set))))
 
 
 if __name__ == "__main__":

@@ -141,5 +141,6 @@ def extend_tokenizer(
         found = new_ids(extended, protected, len(old)) if protected else set()
         if not found:
             return extended, len(wanted) - len(chosen)
+        names = list(chosen)
         for i in found:
-            del chosen[extended.id_to_token(i)]
+            del chosen[names[i - len(old)]]

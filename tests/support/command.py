@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Command:
         assert "Traceback" not in done.stderr
         lines = done.stderr.splitlines()
         assert [line.startswith("error: ") for line in lines[-2:]] in ([True], [False, True]), done.stderr
-        assert len(lines) == 1 or "%" in lines[0], done.stderr  # what the progress bar left
+        assert len(lines) == 1 or re.search(r"\d/[\d?]", lines[0]), done.stderr  # what the progress bar left
         assert done.stdout == ""
         after = snapshot(self.home) | snapshot(self.folder)
         assert after == before, set(after.items()) ^ set(before.items())

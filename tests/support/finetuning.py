@@ -85,7 +85,7 @@ def tune(
         bundle,
         encoder or HashingEncoder(),
         target if target is not None else reviews(60, "xx", labeled=False),
-        **(inputs or {}),
+        **{"pool": pool(), **(inputs or {})},
     )
     tuner = FineTuner(given, options or small(), workspace, **rest)
     return tuner.run(BundleStore(home), bundle.name, revision)

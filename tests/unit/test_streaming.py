@@ -32,31 +32,6 @@ COLUMNS = [
     *("source_id", "source_text", "source_text_pair", "source_label", "neighbors"),
     *("draw", "lam", "subspace", "seed", "vector", "n_tokens", "truncated", "bundle", "revision"),
 ]
-    "id",
-    "text",
-    "text_pair",
-    "lang",
-    "status",
-    "reason",
-    "label",
-    "confidence",
-    "score",
-    "cosine",
-    "source_id",
-    "source_text",
-    "source_text_pair",
-    "source_label",
-    "neighbors",
-    "draw",
-    "lam",
-    "subspace",
-    "seed",
-    "vector",
-    "n_tokens",
-    "truncated",
-    "bundle",
-    "revision",
-]
 ROWS = [row for lang in ("ko", "ar", "hi", "ur") for row in demo_rows("reviews", lang, 10)]
 CHUNK = 8
 PARTS = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
 from xite_core.reference import reference_texts
 from xite_core.subspace import Subspaces, fit_subspace
 from xite_core.types import Example, FloatArray, IntArray
+
+MIN_OWN = 32
+"""Target texts from which on a language may enter the pool by them: the LDA takes as few of each as the fewest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +183,16 @@ def fresh_snapshot(
 ) -> Snapshot:
     """Everything encoded anew and the subspaces fitted anew; ``anchors`` as `anchor_examples` gives them."""
     codes = corpus.anchor_codes
-    vectors = monitor.encode(encoder, anchors, Stage.REFRESH)
-    refreshed = ReferencePool({name: monitor.encode(encoder, rows, Stage.REFRESH) for name, rows in pool.items()})
+    parts = [anchors, corpus.validation, corpus.target, *pool.values()]
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    encoded = monitor.encode(encoder, list(chain.from_iterable(parts)), Stage.REFRESH)
+    vectors, validation, target, *rest = np.split(encoded, ends)
+    refreshed = ReferencePool(dict(zip(pool, rest, strict=True)))
     drawn = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:LABEL_SAMPLE])
     label = fit_subspace(vectors[drawn], codes[drawn], corpus.labels)
-    return Snapshot(
-        anchors=vectors,
-        validation=monitor.encode(encoder, corpus.validation, Stage.REFRESH),
-        target=monitor.encode(encoder, corpus.target, Stage.REFRESH),
-        pool=refreshed,
-        subspaces=Subspaces(refreshed.fit_language_subspace(seed), label),
-        index=MemoryIndex(vectors, refreshed.hubness(vectors), codes),
-    )
+    subspaces = Subspaces(refreshed.fit_language_subspace(seed), label)
+    index = MemoryIndex(vectors, refreshed.hubness(vectors), codes)
+    return Snapshot(vectors, validation, target, refreshed, subspaces, index)
 
 
 def pool_texts(inputs: FineTuneInputs, corpus: Corpus, languages: Sequence[str], seed: int) -> dict[str, list[Example]]:
@@ -209,7 +211,8 @@ def pool_texts(inputs: FineTuneInputs, corpus: Corpus, languages: Sequence[str],
     if inputs.pool is None:
         for language in sorted(set(languages) - {ENGLISH}):
             own = [text for text, name in zip(corpus.target, languages, strict=True) if name == language]
-            given[language] = own if len(own) > len(given.get(language, ())) else given[language]
+            if len(own) > max(len(given.get(language, ())), MIN_OWN):
+                given[language] = own
     held_out = {text for example in corpus.validation for text in (example.text, example.text_pair) if text}
     chosen: dict[str, list[Example]] = {}
     for language, rows in given.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import httpx
 import numpy as np
@@ -111,5 +112,8 @@ def test_info(service: Service, http: httpx.Client) -> None:
 
 def test_logs_are_json_lines(service: Service, http: httpx.Client) -> None:
     http.get("/info", headers={"x-request-id": "find-me"})
+    until = time.monotonic() + 10  # the line is written after the answer has been sent
+    while "find-me" not in service.log.read_text("utf8") and time.monotonic() < until:
+        time.sleep(0.05)
     lines = [json.loads(line) for line in service.log.read_text("utf8").splitlines()]
     assert any(line.get("request_id") == "find-me" and line["status"] == 200 for line in lines)

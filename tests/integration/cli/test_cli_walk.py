@@ -39,10 +39,10 @@ def test_build_info_augment(empty_home: Command, suffix: str) -> None:
     xite = empty_home
     source = write(xite.folder / f"en{suffix}", demo_rows("reviews", "en", 60), labels=True)
     pool = write(xite.folder / f"pool{suffix}", demo_rows("reviews", "ko"), labels=False)
-    (xite.folder / "pool.jsonl").write_text(json.dumps({"text": "하나"}) + "\n" + json.dumps({"text": "둘"}) + "\n")
+    (xite.folder / "xx.jsonl").write_text(json.dumps({"text": "하나"}) + "\n" + json.dumps({"text": "둘"}) + "\n")
     told = xite.succeed(
         "build", source, "--name", "b", "--encoder", "hashing", "--column", "text=review", "--column", "label=gold",
-        "--pool", "xx=pool.jsonl", "--validation", 0, "--index", "hnsw",
+        "--pool", "xx=xx.jsonl", "--validation", 0, "--index", "hnsw",
     )  # fmt: skip
     assert told.startswith("b 20")
     assert told.endswith(": 60 examples, negative, positive\n")
@@ -75,11 +75,11 @@ def read(path: Path) -> list[dict]:
 
 
 def test_every_option_reaches_the_output(xite: Command) -> None:
-    xite.succeed(
-        "augment", "in.jsonl", "out.parquet", "--bundle", "demo", "--k", 3, "--scoring", "margin", "--voting", "nearest",
-        "--tau", 0.5, "--subspace", "neutral", "--lam", 0.25, "--n", 2, "--normalize", "--seed", 9, "--neighbors",
-        "--min-cosine", -1, "--min-score", -1000, "--min-confidence", 0,
-    )  # fmt: skip
+    options = (
+        "--bundle demo --k 3 --scoring margin --voting nearest --tau 0.5 --subspace neutral --lam 0.25 --n 2 "
+        "--normalize --seed 9 --neighbors --min-cosine -1 --min-score -1000 --min-confidence 0"
+    )
+    xite.succeed("augment", "in.jsonl", "out.parquet", *options.split())
     rows = read(xite.folder / "out.parquet")
     assert len(rows) == 40
     for row in rows:

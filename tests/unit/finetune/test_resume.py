@@ -14,7 +14,7 @@ from xite_core.finetune.options import FineTuneOptions
 from xite_core.options import AugmentOptions
 
 
-class Stopped(Exception):
+class CrashError(Exception):
     """Stands for a crash."""
 
 
@@ -27,7 +27,7 @@ class Crash:
     def __call__(self, event: FineTuneEvent) -> None:
         self.seen += 1
         if self.seen % self.every == 0:
-            raise Stopped
+            raise CrashError
 
 
 OPTIONS = small(augment=AugmentOptions(alpha=0.5, n=2), epochs=2, batch_size=32)
@@ -40,7 +40,7 @@ def until_done(bundle: Bundle, work: Path, home: Path, every: int, seconds: floa
             crash = Crash(every)
             result = tune(bundle, work, home, OPTIONS, progress=crash, checkpoint_seconds=seconds)
             return str(result.report["weights_sha256"]), crashes
-        except Stopped:
+        except CrashError:
             crashes += 1
 
 
@@ -67,9 +67,9 @@ def test_encoder_crashed_in_a_stage(
         nonlocal seen
         seen += event.stage is stage
         if seen == nth:
-            raise Stopped
+            raise CrashError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(CrashError):
         tune(tiny_bundle, tmp_path / "work", home, options, progress=crash, checkpoint_seconds=0, **arguments)
     again = tune(tiny_bundle, tmp_path / "work", home, options, **arguments)
     assert again.report["weights_sha256"] == calm.report["weights_sha256"]
@@ -78,7 +78,7 @@ def test_encoder_crashed_in_a_stage(
 
 
 def test_other_options_start_anew(bundle: Bundle, tmp_path: Path, home: Path) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(CrashError):
         tune(bundle, tmp_path / "work", home, OPTIONS, progress=Crash(9), checkpoint_seconds=0)
     changed = FineTuneOptions(**{**OPTIONS.as_dict(), "seed": 3, "augment": OPTIONS.augment})
     found = tune(bundle, tmp_path / "work", home, changed).report["weights_sha256"]
@@ -86,7 +86,7 @@ def test_other_options_start_anew(bundle: Bundle, tmp_path: Path, home: Path) ->
 
 
 def test_a_damaged_checkpoint_is_not_used(bundle: Bundle, tmp_path: Path, home: Path) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(CrashError):
         tune(bundle, tmp_path / "work", home, OPTIONS, progress=Crash(9), checkpoint_seconds=0)
     path = tmp_path / "work" / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:-9])

@@ -48,8 +48,9 @@ def test_pieces_that_would_change_a_protected_text_are_left_out(base: Tokenizer)
 
 
 def test_large_counts_are_scaled_down() -> None:
+    # as they are, SentencePiece would try to hold five billion words
     pieces = train_pieces(Counter({"მზე": 3_000_000_000, "ზღვა": 2_000_000_000}), 20)
-    assert "მზე" in pieces
+    assert set("მზეღვა") <= pieces.keys()
 
 
 def test_no_words_is_an_error() -> None:
