@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh
-from sklearn.covariance import LedoitWolf
 
 from xite_core.errors import InputError
 from xite_core.types import FloatArray, IntArray, SubspaceKind
@@ -96,6 +95,8 @@ def fit_subspace(vectors: FloatArray, codes: IntArray, classes: tuple[str, ...])
     InputError
         If there are fewer than two classes or a class has fewer than two vectors.
     """
+    from sklearn.covariance import LedoitWolf  # slow to import, and only a build fits
+
     counts = np.bincount(codes, minlength=len(classes))
     if len(classes) < 2 or counts.min() < 2:
         raise InputError(
