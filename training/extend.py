@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel
+from transformers import AutoModel, AutoTokenizer
 
 from training.bootstrap import mean_interval
 from training.config import Config
@@ -109,9 +109,7 @@ class Run:
         forbidden = heldout(config) if config.path("heldout_hashes").exists() else set()
         pairs = clean_pairs(read_pairs(options.pairs, options.lang), forbidden, config)
         self.train, self.test = split_pairs(pairs, config["data"]["seed"])
-        self.model: PreTrainedModel = AutoModel.from_pretrained(
-            options.encoder, dtype=torch.float32, add_pooling_layer=False
-        )
+        self.model: Any = AutoModel.from_pretrained(options.encoder, dtype=torch.float32, add_pooling_layer=False)
         self.report: dict[str, Any] = {
             "language": options.lang,
             "pairs": {"read": len(pairs), "train": len(self.train), "held_out": len(self.test)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,6 @@ import scipy.sparse as sp
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from training.config import Config
 from training.distill import Objective
@@ -60,8 +60,8 @@ class SplitTable(nn.Module):
     def __init__(self, table: Tensor, n_old: int) -> None:
         super().__init__()
         self.n_old = n_old
-        self.old = nn.Embedding.from_pretrained(table[:n_old].clone(), freeze=True, sparse=True)
-        self.new = nn.Embedding.from_pretrained(table[n_old:].clone(), freeze=False, sparse=True)
+        self.old = nn.Embedding(n_old, table.shape[1], sparse=True, _weight=table[:n_old].clone(), _freeze=True)
+        self.new = nn.Embedding(len(table) - n_old, table.shape[1], sparse=True, _weight=table[n_old:].clone())
 
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of the ids."""
@@ -80,7 +80,7 @@ class Extension:
     Parameters
     ----------
     model : PreTrainedModel
-        With the extended table; its layers stay frozen.
+        A model with the extended table; its layers stay frozen.
     n_old : int
         Rows of the table that the encoder had.
     special : tuple of int
@@ -91,16 +91,16 @@ class Extension:
         Learning rate of the old rows; 0 keeps them.
     """
 
-    def __init__(
-        self, model: PreTrainedModel, n_old: int, special: tuple[int, int, int], config: Config, old_rate: float
-    ) -> None:
+    def __init__(self, model: Any, n_old: int, special: tuple[int, int, int], config: Config, old_rate: float) -> None:
         self.model, self.special, self.config = model.eval().requires_grad_(False), special, config
         self.embedding = model.get_input_embeddings()
         self.table = SplitTable(self.embedding.weight.detach(), n_old)
         rates = [(self.table.new.weight, float(config["distill"]["table_lr"]))]
         if old_rate > 0:
             rates.append((self.table.old.weight.requires_grad_(True), old_rate))
-        self.optimizers = [(torch.optim.SparseAdam([weight], lr=rate), rate) for weight, rate in rates]
+        self.optimizers: list[tuple[Any, float]] = [
+            (torch.optim.SparseAdam([weight], lr=rate), rate) for weight, rate in rates
+        ]
         self.examples = 0
 
     def batches(self, tokens: Tokens, size: int, rng: np.random.Generator) -> Iterator[Rows]:

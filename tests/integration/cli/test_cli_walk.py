@@ -107,8 +107,10 @@ def test_a_second_build_takes_over_only_when_told(xite: Command) -> None:
 
 
 def test_names_with_brackets_are_printed_as_they_are(xite: Command) -> None:
-    (xite.folder / "in.jsonl").rename(xite.folder / "[b]in[/i].jsonl")
-    xite.succeed("augment", "[b]in[/i].jsonl", "out.jsonl")
+    (xite.folder / "in.jsonl").rename(xite.folder / "[red]in.jsonl")
+    done = xite.run("augment", "[red]in.jsonl", "out.jsonl")
+    assert done.returncode == 0
+    assert "augmenting [red]in.jsonl" in done.stderr
     assert "[/red]gone.jsonl: no such file" in xite.refuse("augment", "[/red]gone.jsonl", "out.jsonl")
 
 
