@@ -27,6 +27,9 @@ cli = typer.Typer(
 )
 err = Console(stderr=True)
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 EncoderOption = Annotated[str, typer.Option(help="xite-mini, hashing, a local directory, or a hub name")]
 HomeOption = Annotated[Path | None, typer.Option("--home", help="data directory; default: XITE_HOME")]
 
@@ -41,13 +44,14 @@ def main() -> None:
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (KeyboardInterrupt, typer.Abort):
-        err.print("interrupted")
-        status = 130
+        status = INTERRUPTED
     except Exception as error:
         # Typer carries its own copy of Click, so its usage errors are known by their method.
         if not hasattr(error, "format_message"):
             raise
         _fail(error.format_message())
+    if status == INTERRUPTED:
+        err.print("interrupted")
     sys.exit(status)
 
 

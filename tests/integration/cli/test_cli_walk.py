@@ -124,12 +124,13 @@ def long_source(xite: Command) -> Path:
     return path
 
 
-def interrupted(xite: Command, source: Path, target: str, number: signal.Signals) -> subprocess.Popen[str]:
-    """Send a signal as soon as the first part is done."""
+def interrupted(xite: Command, source: Path, number: signal.Signals, part: int) -> subprocess.Popen[str]:
+    """Send a signal as soon as a part is done."""
+    target = "out.parquet"
     process = xite.start("augment", source, target)
-    first = xite.folder / f".{target}.partial" / "part-00000000.json"
+    done = xite.folder / f".{target}.partial" / f"part-{part:08d}.json"
     deadline = time.monotonic() + 120
-    while not first.is_file():
+    while not done.is_file():
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -139,13 +140,13 @@ def interrupted(xite: Command, source: Path, target: str, number: signal.Signals
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kills processes")
 def test_a_killed_run_goes_on_and_gives_the_same_bytes(xite: Command, long_source: Path) -> None:
-    process = interrupted(xite, long_source, "out.parquet", signal.SIGKILL)
+    process = interrupted(xite, long_source, signal.SIGKILL, part=0)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     assert not (xite.folder / "out.parquet").exists()
     kept = xite.folder / ".out.parquet.partial" / "part-00000000.arrow"
     kept_bytes, inode = kept.read_bytes(), kept.stat().st_ino
-    process = interrupted(xite, long_source, "out.parquet", signal.SIGINT)
+    process = interrupted(xite, long_source, signal.SIGINT, part=1)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.splitlines()[-1] == "interrupted"
