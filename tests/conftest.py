@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -58,3 +59,8 @@ def small_disk(tmp_path: Path) -> Callable[[str], AbstractContextManager[Path]]:
             subprocess.run(["umount", "--lazy", str(place)], check=True)
 
     return mounted
+
+
+def pytest_sessionstart() -> None:
+    # a run started in the background inherits an ignored SIGINT, and so would the processes that tests interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
