@@ -15,8 +15,8 @@ from xite_core.errors import BundleDamagedError
 from xite_core.index.vectors_file import read_matrices, write_matrices
 from xite_core.types import FloatArray, IntArray
 
-STRENGTHS = (1.0, 10.0, 100.0, 1000.0, 10000.0)
-"""Inverse regularisers C that are tried: unit vectors have small entries, so useful values are large."""
+STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
+"""Inverse regularisers C that are tried."""
 
 MAX_ITERATIONS = 500
 _TOLERANCE = 1e-6

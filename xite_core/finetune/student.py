@@ -13,7 +13,7 @@ from xite_core.encoder.batching import token_batches
 from xite_core.encoder.pooling import pair_features
 from xite_core.encoder.protocol import Encoder, Tokenized
 from xite_core.encoder.transformers_encoder import TransformersEncoder
-from xite_core.errors import OptionError
+from xite_core.errors import EncoderMismatchError, OptionError
 from xite_core.finetune.head import Head
 from xite_core.finetune.options import FULL, FineTuneOptions
 from xite_core.types import Example, FloatArray, IntArray
@@ -152,12 +152,17 @@ def own_encoder(encoder: Encoder, options: FineTuneOptions) -> TransformersEncod
     ------
     OptionError
         If it has no layers to train, or no GPU is there where one is asked for.
+    EncoderMismatchError
+        If its files have changed since it was loaded.
     """
     if not isinstance(encoder, TransformersEncoder):
         raise OptionError("depth", options.depth, f"'head': encoder {encoder.name!r} has no layers to train")
-    return TransformersEncoder(
+    own = TransformersEncoder(
         encoder.spec, encoder.directory, token_budget=encoder.token_budget, device=chosen_device(options.device)
     )
+    if own.fingerprint != encoder.fingerprint:
+        raise EncoderMismatchError(f"encoder {encoder.name!r}: its files in {encoder.directory} have changed meanwhile")
+    return own
 
 
 def chosen_device(wanted: str) -> str:
