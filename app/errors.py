@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -20,6 +20,7 @@ class ServiceError(Exception):
     """Base of what the service itself refuses; its text is meant for the caller."""
 
     retry_after: float | None = None
+    headers: ClassVar[dict[str, str]] = {}
 
 
 class MalformedBodyError(ServiceError):
@@ -29,12 +30,12 @@ class MalformedBodyError(ServiceError):
 class BodyTooLargeError(ServiceError):
     """The body exceeds the hard cap."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the body is larger than {limit:,} bytes; send the texts in several requests")
+    def __init__(self, limit: int, advice: str = "send the texts in several requests") -> None:
+        super().__init__(f"the body is larger than {limit:,} bytes; {advice}")
 
 
 class MediaTypeError(ServiceError):
-    """The body is not declared as JSON."""
+    """The body is not declared as what the route takes."""
 
 
 class FieldError(ServiceError):
@@ -57,11 +58,79 @@ class ModelNotFoundError(ServiceError):
     """No model of that name under ``/v1``."""
 
 
+class DatasetNotFoundError(ServiceError):
+    """No dataset of that id."""
+
+    def __init__(self, dataset_id: str) -> None:
+        super().__init__(f"there is no dataset {dataset_id[:100]!r}; GET /datasets lists them")
+        self.dataset_id = dataset_id
+
+
+class DatasetDamagedError(ServiceError):
+    """A dataset's files cannot be read any more."""
+
+    def __init__(self, dataset_id: str) -> None:
+        super().__init__(f"the files of dataset {dataset_id!r} cannot be read; delete it and upload it again")
+
+
+class DatasetRefusedError(ServiceError):
+    """An uploaded file has no row that can be used, or cannot be used as a whole.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong and what would be right.
+    rows : sequence of mapping
+        Bad rows, each with its ``line`` or ``row`` and a ``detail``.
+    """
+
+    def __init__(self, problem: str, rows: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(problem)
+        self.problem, self.rows = problem, rows
+
+
 class BusyError(ServiceError):
     """The queue is full."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("too many texts are waiting; try again later")
+        self.retry_after = retry_after
+
+
+class UnauthenticatedError(ServiceError):
+    """The call carries no valid key."""
+
+    headers: ClassVar = {"WWW-Authenticate": 'Bearer realm="xite", Basic realm="xite", charset="UTF-8"'}
+
+    def __init__(self, *, given: bool) -> None:
+        super().__init__("the API key is not valid" if given else "this call needs an API key, as bearer token")
+
+
+class ForbiddenError(ServiceError):
+    """The key is not good for this call."""
+
+
+class CrossSiteError(ServiceError):
+    """A browser sends the call for a page of another origin."""
+
+    def __init__(self) -> None:
+        super().__init__("calls by pages of another origin are refused")
+
+
+class UnknownHostError(ServiceError):
+    """The call names another machine than this one."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"host {host[:100]!r} is not this machine; behind a proxy use API keys, or XITE_INSECURE where it is guarded"
+        )
+
+
+class RateLimitedError(ServiceError):
+    """The key has used up its requests of this minute."""
+
+    def __init__(self, limit: int, retry_after: float) -> None:
+        super().__init__(f"this key may send {limit} requests a minute")
         self.retry_after = retry_after
 
 
@@ -83,6 +152,34 @@ class StuckError(ServiceError):
 
 class ClientGoneError(ServiceError):
     """The client closed the connection; nobody reads the answer."""
+
+
+class JobNotFoundError(ServiceError):
+    """There is no such job."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"there is no job {job_id[:64]!r}")
+
+
+class ArtifactNotFoundError(ServiceError):
+    """The job has no such artifact."""
+
+
+class JobStateError(ServiceError):
+    """The job's state forbids this."""
+
+
+class IdempotencyError(ServiceError):
+    """An idempotency key was used for something else."""
+
+
+class JobsAwayError(ServiceError):
+    """Redis cannot be reached; everything but jobs goes on."""
+
+    retry_after = 2.0
+
+    def __init__(self) -> None:
+        super().__init__("the job queue cannot be reached; try again soon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +205,24 @@ TABLE: dict[type[Exception], Kind] = {
     FieldError: Kind(422, "invalid-request", "The request cannot be used"),
     MalformedBodyError: Kind(400, "malformed-body", "The body is not JSON"),
     BodyTooLargeError: Kind(413, "body-too-large", "The body is too large"),
-    MediaTypeError: Kind(415, "unsupported-media-type", "The body has to be JSON"),
+    MediaTypeError: Kind(415, "unsupported-media-type", "The body's media type cannot be used"),
+    DatasetNotFoundError: Kind(404, "unknown-dataset", "There is no such dataset"),
+    DatasetDamagedError: Kind(503, "dataset-damaged", "The dataset cannot be read"),
+    DatasetRefusedError: Kind(422, "invalid-dataset", "The file cannot be used"),
     ModelNotFoundError: Kind(404, "unknown-model", "There is no such model"),
     BusyError: Kind(429, "busy", "Too many requests"),
+    UnauthenticatedError: Kind(401, "unauthenticated", "An API key is needed"),
+    ForbiddenError: Kind(403, "forbidden", "The API key is not good for this"),
+    CrossSiteError: Kind(403, "cross-site", "Calls by foreign pages are refused"),
+    UnknownHostError: Kind(421, "unknown-host", "The host is not this machine"),
+    RateLimitedError: Kind(429, "rate-limited", "Too many requests of this key"),
     NotReadyError: Kind(503, "not-ready", "The service is not ready"),
     DeadlineError: Kind(503, "deadline", "The request was not done in time"),
+    JobNotFoundError: Kind(404, "unknown-job", "There is no such job"),
+    ArtifactNotFoundError: Kind(404, "unknown-artifact", "There is no such artifact"),
+    JobStateError: Kind(409, "job-state", "The job's state forbids this"),
+    IdempotencyError: Kind(422, "idempotency-key", "The idempotency key was used before"),
+    JobsAwayError: Kind(503, "jobs-unavailable", "Jobs are not available"),
     StuckError: Kind(500, "stuck", "The computation did not end"),
     ClientGoneError: Kind(499, "client-gone", "The client closed the connection"),
     core.XiteError: INTERNAL,
@@ -142,7 +252,9 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error, RequestValidationError):
         detail = fields[0]["field"] + ": " + fields[0]["detail"] if fields else kind.title
     wait = getattr(error, "retry_after", None)
-    headers = {"Retry-After": str(max(1, math.ceil(wait)))} if wait is not None else {}
+    headers = dict(error.headers) if isinstance(error, ServiceError) else {}
+    if wait is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(wait)))
     if kind.status == 413:
         headers["Connection"] = "close"
     return Fault(kind, detail, fields, headers)
@@ -163,6 +275,8 @@ def _fields(error: Exception) -> Iterator[dict[str, Any]]:
             yield described(("inputs", error.row), error.problem)
         case FieldError():
             yield error.entry
+        case DatasetRefusedError():
+            yield from ({"field": "file", **row} for row in error.rows)
         case RequestValidationError():
             for entry in error.errors():
                 yield described(_path(entry["loc"]), _words(entry))

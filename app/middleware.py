@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Mapping
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -31,17 +32,22 @@ class RequestMiddleware:
         A body that grows beyond this is refused while it arrives.
     respond : callable
         Renders an exception that nothing else has answered.
+    uploads : mapping of str to int, optional
+        Paths whose bodies are streamed to disk, and have a cap of their own.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, respond: Respond) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, respond: Respond, uploads: Mapping[str, int] | None = None
+    ) -> None:
         self.app, self.max_body_bytes, self.respond = app, max_body_bytes, respond
+        self.uploads = uploads or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self.max_body_bytes)
+        exchange = _Exchange(scope, receive, send, self.uploads.get(scope["path"], self.max_body_bytes))
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             try:
                 await self.app(scope, exchange.receive, exchange.send)

@@ -30,6 +30,8 @@ class FieldProblem(BaseModel):
     field: str = Field(description="path of the field, such as inputs[3].text")
     pointer: str | None = Field(None, description="the same as a JSON pointer into the body")
     index: int | None = Field(None, description="position of the item in inputs")
+    line: int | None = Field(None, description="line of an uploaded text file, from 1")
+    row: int | None = Field(None, description="row of an uploaded table, from 1")
     detail: str
 
 

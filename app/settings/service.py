@@ -27,9 +27,16 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, le=1024, description="numeric threads a process; default: cores / workers")
     default_bundle: str | None = Field(None, description="bundle of requests that name none; default: the only one")
 
+    insecure: bool = Field(False, description="listen on any address without API keys")
+    api_keys_file: Path | None = Field(None, description="file of API keys; default: api-keys.json in the data directory")
+    redis_url: str | None = Field(None, description="Redis; default: xite serve starts a private one")
+    rate_limit: int | None = Field(None, ge=1, description="requests a minute of a key that has no rate of its own")
+
     max_body_bytes: int = Field(1_048_576, ge=1024, description="larger bodies are refused")
     max_inputs: int = Field(4096, ge=1, description="texts of a request")
     max_text_chars: int = Field(100_000, ge=1, description="characters of a text or of one side of a pair")
+    max_dataset_bytes: int = Field(268_435_456, ge=1024, description="larger uploaded files are refused")
+    max_dataset_rows: int = Field(5_000_000, ge=1, description="rows of an uploaded file")
 
     queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait or be computed; beyond that 429")
     batch_tokens: int = Field(2048, ge=16, description="tokens that are computed together")
@@ -40,6 +47,11 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(0.5, gt=0, le=60, description="how often activations by other processes are looked for")
     shutdown_seconds: int = Field(30, ge=0, description="how long open requests may go on after a stop signal")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+
+def api_keys_file(settings: Settings) -> Path:
+    """Where the API keys are."""
+    return settings.api_keys_file or settings.home / "api-keys.json"
 
 
 def load_settings(**flags: Any) -> Settings:

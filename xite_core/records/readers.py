@@ -60,7 +60,7 @@ def read_examples(
         At the first row that cannot be used; names the line or row and what would be right.
     """
     rows: list[Example] = []
-    for row in _parsed(path, labeled, columns):
+    for row in scan_examples(path, labeled=labeled, columns=columns):
         if isinstance(row, RowError):
             raise row
         rows.append(row if lang is None or row.lang is not None else replace(row, lang=lang))
@@ -69,6 +69,41 @@ def read_examples(
             rows = []
     if rows:
         yield rows
+
+
+def scan_examples(
+    path: Path,
+    *,
+    labeled: bool,
+    columns: Mapping[str, str] | None = None,
+    check: Callable[[Example], str | None] | None = None,
+) -> Iterator[Example | RowError]:
+    """Stream a file row by row; one that cannot be used is given as the error that names it, and the scan goes on.
+
+    Parameters
+    ----------
+    path, labeled, columns
+        As for `read_examples`.
+    check : callable, optional
+        A further condition on rows that can be read: says what is wrong with one, or ``None``.
+
+    Raises
+    ------
+    InputError
+        If the file as a whole cannot be read.
+    """
+    unknown = sorted(set(columns or {}) - set(FIELDS))
+    if unknown:
+        raise InputError(f"no field {unknown[0]!r} to name a column for; there are {', '.join(FIELDS)}")
+    wanted, empty = Wanted(labeled, columns or {}), True
+    try:
+        for raw in _source(path)(path, wanted):
+            empty = False
+            yield raw if isinstance(raw, RowError) else _checked(raw, wanted, check)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if empty:
+        raise InputError(f"{path}: no rows; expected at least one with a 'text'")
 
 
 def find_problems(
@@ -89,7 +124,7 @@ def find_problems(
         If the file as a whole cannot be read.
     """
     found: list[RowError] = []
-    for row in _parsed(path, labeled, columns):
+    for row in scan_examples(path, labeled=labeled, columns=columns):
         if isinstance(row, RowError):
             found.append(row)
             if len(found) == limit:
@@ -110,19 +145,10 @@ def count_rows(path: Path) -> int | None:
         return None
 
 
-def _parsed(path: Path, labeled: bool, columns: Mapping[str, str] | None) -> Iterator[Example | RowError]:
-    unknown = sorted(set(columns or {}) - set(FIELDS))
-    if unknown:
-        raise InputError(f"no field {unknown[0]!r} to name a column for; there are {', '.join(FIELDS)}")
-    wanted, empty = Wanted(labeled, columns or {}), True
-    try:
-        for raw in _source(path)(path, wanted):
-            empty = False
-            yield raw if isinstance(raw, RowError) else parse_row(raw, wanted)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if empty:
-        raise InputError(f"{path}: no rows; expected at least one with a 'text'")
+def _checked(raw: RawRow, wanted: Wanted, check: Callable[[Example], str | None] | None) -> Example | RowError:
+    row = parse_row(raw, wanted)
+    problem = check(row) if check is not None and isinstance(row, Example) else None
+    return row if problem is None else RowError(raw.where, raw.number, problem, raw.unit)
 
 
 def _source(path: Path) -> RowSource:

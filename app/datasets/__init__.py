@@ -1,0 +1,1 @@
+"""Datasets: upload, validate, keep, list and delete."""
