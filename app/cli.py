@@ -1,4 +1,4 @@
-"""The command line: ``xite build | revise | augment | info | encoders | serve | demo``.
+"""The command line: ``xite build | revise | augment | info | encoders | keys | serve | demo``.
 
 Heavy imports happen inside the commands, after the thread counts are set and so that ``--help`` answers at once.
 """
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from app.auth.commands import commands as keys
 from app.settings import home, set_threads
 from xite_core.errors import OptionError, XiteError
 from xite_core.types import IndexKind, Scoring, SubspaceKind, Voting
@@ -218,18 +219,22 @@ def encoders() -> None:
     Console().print(table)
 
 
+cli.add_typer(keys, name="keys")
+
+
 @cli.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="address to listen on; default: XITE_HOST or 127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="port; default: XITE_PORT or 8000")] = None,
     workers: Annotated[int | None, typer.Option(help="processes; default: XITE_WORKERS or 1")] = None,
     bundle: Annotated[str | None, typer.Option(help="bundle of requests that name none")] = None,
+    insecure: Annotated[bool | None, typer.Option("--insecure", help="listen on any address without API keys")] = None,
     home_dir: HomeOption = None,
 ) -> None:
     """Serve the bundles over HTTP until stopped."""
     from app.serve import run
 
-    run(host, port, workers, home_dir, bundle)
+    run(host, port, workers, home_dir, bundle, insecure=insecure)
 
 
 @cli.command()

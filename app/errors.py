@@ -24,14 +24,14 @@ class ServiceError(Exception):
 
 
 class MalformedBodyError(ServiceError):
-    """The body is not JSON."""
+    """The body is not what it is declared as, such as JSON."""
 
 
 class BodyTooLargeError(ServiceError):
     """The body exceeds the hard cap."""
 
-    def __init__(self, limit: int, advice: str = "send the texts in several requests") -> None:
-        super().__init__(f"the body is larger than {limit:,} bytes; {advice}")
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is larger than {limit:,} bytes; send it in several requests")
 
 
 class MediaTypeError(ServiceError):
@@ -122,7 +122,7 @@ class UnknownHostError(ServiceError):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"host {host[:100]!r} is not this machine; behind a proxy use API keys, or XITE_INSECURE where it is guarded"
+            f"host {host[:100]!r} is not this machine; behind a proxy use API keys, or XITE_INSECURE if it guards"
         )
 
 
@@ -203,7 +203,7 @@ TABLE: dict[type[Exception], Kind] = {
     core.StorageError: Kind(503, "storage", "The disk refused"),
     RequestValidationError: Kind(422, "invalid-request", "The request cannot be used"),
     FieldError: Kind(422, "invalid-request", "The request cannot be used"),
-    MalformedBodyError: Kind(400, "malformed-body", "The body is not JSON"),
+    MalformedBodyError: Kind(400, "malformed-body", "The body cannot be read"),
     BodyTooLargeError: Kind(413, "body-too-large", "The body is too large"),
     MediaTypeError: Kind(415, "unsupported-media-type", "The body's media type cannot be used"),
     DatasetNotFoundError: Kind(404, "unknown-dataset", "There is no such dataset"),

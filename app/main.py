@@ -9,7 +9,10 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.augment.endpoints import router as augment_router
+from app.auth.middleware import AuthMiddleware
 from app.bundles.endpoints import router as bundles_router
+from app.datasets.endpoints import router as datasets_router
+from app.datasets.service import UPLOAD_OVERHEAD, Datasets
 from app.embeddings.endpoints import router as embeddings_router
 from app.health.endpoints import router as health_router
 from app.health.service import version
@@ -36,15 +39,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         runtime = Runtime(chosen)
         try:
-            yield {"runtime": runtime}
+            yield {"runtime": runtime, "datasets": Datasets(chosen)}
         finally:
             await runtime.close()
 
     app = FastAPI(title="XITE", version=version(), description=DESCRIPTION, lifespan=lifespan, redoc_url=None)
-    for router in (augment_router, embeddings_router, bundles_router, health_router):
+    for router in (augment_router, embeddings_router, bundles_router, datasets_router, health_router):
         app.include_router(router)
     respond = responder(chosen.home)
     add_handlers(app, respond)
-    app.add_middleware(RequestMiddleware, max_body_bytes=chosen.max_body_bytes, respond=respond)
+    app.add_middleware(AuthMiddleware, settings=chosen, respond=respond)
+    uploads = {"/datasets": chosen.max_dataset_bytes + UPLOAD_OVERHEAD}
+    app.add_middleware(RequestMiddleware, max_body_bytes=chosen.max_body_bytes, respond=respond, uploads=uploads)
     app.openapi = document_with(app)  # type: ignore[method-assign]
     return app

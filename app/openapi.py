@@ -13,7 +13,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.augment import examples
-from app.problems import OpenAIError, Problem
+from app.auth.scopes import Scope, scope_of
+from app.problems import PROBLEM_TYPE, OpenAIError, Problem
+from app.routing import problems
 
 DOCUMENT = Path(__file__).parent.parent / "openapi" / "openapi.json"
 DESCRIPTION = (
@@ -35,6 +37,7 @@ def document_with(app: FastAPI) -> Callable[[], dict[str, Any]]:
             )
             _add_errors(made)
             _add_answers(made)
+            _add_security(made)
         return made
 
     return document
@@ -59,6 +62,24 @@ def _add_answers(document: dict[str, Any]) -> None:
     """Add the example answers here, since FastAPI drops every null of the ones that a route is given."""
     for path, answer in (("/match", examples.MATCH_ANSWER), ("/augment", examples.AUGMENT_ANSWER)):
         document["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]["example"] = answer
+
+
+def _add_security(document: dict[str, Any]) -> None:
+    """Say which scope each operation needs, and how it refuses."""
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "an API key"},
+        "basic": {"type": "http", "scheme": "basic", "description": "any name, and an API key as the password"},
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            scope = scope_of(method.upper(), path)
+            if scope in (None, Scope.NONE):
+                continue
+            operation["security"] = [{"bearer": []}, {"basic": []}]
+            operation["description"] += f"\n\nWhere keys are required: scope `{scope}`."
+            shape = ("application/json", "OpenAIError") if path.startswith("/v1/") else (PROBLEM_TYPE, "Problem")
+            for status, described in problems(401, 403, 429, media=shape[0], schema=shape[1]).items():
+                operation["responses"].setdefault(str(status), described)
 
 
 def rendered() -> str:

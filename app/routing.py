@@ -22,6 +22,8 @@ Responses = dict[int | str, dict[str, Any]]
 
 _MEANINGS = {
     400: "The body is not JSON.",
+    401: "No valid API key.",
+    403: "The API key is not good for this, or a page of another origin calls.",
     404: "There is no such bundle, revision or model.",
     409: "The bundle's state forbids this.",
     413: "The body exceeds the hard cap.",

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from app.auth.keyring import check_exposure
 from app.settings import set_threads
 from app.settings.service import Settings, export_settings, load_settings
 
@@ -43,6 +44,7 @@ def run(
     chosen = load_settings(
         host=host, port=port, workers=workers, home=home and home.absolute(), default_bundle=bundle, **settings
     )
+    check_exposure(chosen)
     set_threads(threads_of(chosen))
     export_settings(chosen)
     import uvicorn

@@ -14,6 +14,7 @@ from app.augment.schemas import AugmentItem, AugmentResponse, MatchResponse
 from app.bundles.schemas import BundleDetail, BundleItem, BundleList, Deleted
 from app.client.flows import Emit, Flow, Flows, Outcome, Pause, Progress, Send, Stream, augment_body
 from app.health.schemas import Info, Ready
+from app.settings import api_key
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -53,12 +54,21 @@ class Client(_Base):
         Where the service is, such as ``http://127.0.0.1:8000``.
     patience : float
         Seconds that a call may spend waiting for a busy service.
+    api_key : str, optional
+        Sent with each call; by default ``XITE_API_KEY``, if that is set.
     http : httpx.Client, optional
         In place of an own one, for proxies, certificates and tests.
     """
 
-    def __init__(self, base_url: str, *, patience: float = PATIENCE, http: httpx.Client | None = None) -> None:
-        self._http = http or httpx.Client(base_url=base_url, timeout=TIMEOUT)
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        patience: float = PATIENCE,
+        api_key: str | None = None,
+        http: httpx.Client | None = None,
+    ) -> None:
+        self._http = http or httpx.Client(base_url=base_url, timeout=TIMEOUT, headers=_headers(api_key))
         super().__init__(self._http, patience)
 
     def match(self, inputs: Iterable[Any], **options: Any) -> MatchResponse:
@@ -144,8 +154,15 @@ class Client(_Base):
 class AsyncClient(_Base):
     """The same calls to be awaited; the parameters are those of `Client`."""
 
-    def __init__(self, base_url: str, *, patience: float = PATIENCE, http: httpx.AsyncClient | None = None) -> None:
-        self._http = http or httpx.AsyncClient(base_url=base_url, timeout=TIMEOUT)
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        patience: float = PATIENCE,
+        api_key: str | None = None,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        self._http = http or httpx.AsyncClient(base_url=base_url, timeout=TIMEOUT, headers=_headers(api_key))
         super().__init__(self._http, patience)
 
     def match(self, inputs: Iterable[Any], **options: Any) -> Awaitable[MatchResponse]:
@@ -226,6 +243,11 @@ class AsyncClient(_Base):
             return await self._http.send(step.request)
         except httpx.TransportError as error:
             return error
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    chosen = key or api_key()
+    return {"Authorization": f"Bearer {chosen}"} if chosen else {}
 
 
 Step = TypeVar("Step")

@@ -1,9 +1,9 @@
 """The only reader of the environment.
 
-`home` and `set_threads` are here without pydantic, for the command line; the settings of the service are in
+`api_key`, `home` and `set_threads` are here without pydantic, for the command line; the settings of the service are in
 `app.settings.service`.
 """
 
-from app.settings.process import home, set_threads
+from app.settings.process import api_key, home, set_threads
 
-__all__ = ["home", "set_threads"]
+__all__ = ["api_key", "home", "set_threads"]

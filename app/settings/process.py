@@ -17,6 +17,11 @@ def home() -> Path:
     return Path(data) / "xite"
 
 
+def api_key() -> str | None:
+    """The key that the client sends: ``XITE_API_KEY``."""
+    return os.environ.get("XITE_API_KEY") or None
+
+
 def set_threads(count: int | None = None) -> None:
     """Fix the threads of every numeric library, before any of them is imported.
 

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     default_bundle: str | None = Field(None, description="bundle of requests that name none; default: the only one")
 
     insecure: bool = Field(False, description="listen on any address without API keys")
-    api_keys_file: Path | None = Field(None, description="file of API keys; default: api-keys.json in the data directory")
+    api_keys_file: Path | None = Field(None, description="file of API keys; default: api-keys.json in home")
     redis_url: str | None = Field(None, description="Redis; default: xite serve starts a private one")
     rate_limit: int | None = Field(None, ge=1, description="requests a minute of a key that has no rate of its own")
 

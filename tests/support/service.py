@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -92,11 +93,11 @@ def running(home: Path, *, ready: bool = True, **settings: object) -> Iterator[S
             process.wait()
 
 
-def wait_for(service: Service, path: str, status: int, seconds: float = 120) -> None:
+def wait_for(service: Service, path: str, status: int, seconds: float = 120, **options: Any) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until and service.process.poll() is None:
         try:
-            if httpx.get(service.url + path, timeout=5).status_code == status:
+            if httpx.get(service.url + path, timeout=5, **options).status_code == status:
                 return
         except httpx.TransportError:
             pass
