@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Generator, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from app.augment.schemas import AugmentItem, AugmentResponse, MatchResponse
 from app.bundles.schemas import BundleDetail, BundleItem, BundleList, Deleted
 from app.client.flows import Emit, Flow, Flows, Outcome, Pause, Progress, Send, Stream, augment_body
+from app.datasets.schemas import Dataset, DatasetDeleted, DatasetList, Kind
 from app.health.schemas import Info, Ready
 from app.settings import api_key
 
@@ -41,6 +43,15 @@ class _Base:
 
     def _delete(self, name: str, revision: str) -> Flow[Deleted]:
         return self._flows.call(Deleted, "DELETE", f"/bundles/{name}/{revision}")
+
+    def _upload(self, path: str | Path, progress: Progress | None, fields: dict[str, Any]) -> Flow[Dataset]:
+        columns = fields.pop("columns") or {}
+        return self._flows.upload(Path(path), progress, {**fields, "column": [f"{k}={v}" for k, v in columns.items()]})
+
+    def _datasets(self, after: str | None, limit: int) -> Flow[DatasetList]:
+        return self._flows.call(
+            DatasetList, "GET", "/datasets", params={"limit": limit, **({"after": after} if after else {})}
+        )
 
 
 class Client(_Base):
@@ -104,6 +115,31 @@ class Client(_Base):
     def delete_revision(self, name: str, revision: str) -> Deleted:
         """Delete a revision that is not active."""
         return self._do(self._delete(name, revision))
+
+    def upload_dataset(
+        self,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        lang: str | None = None,
+        kind: Kind | None = None,
+        columns: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> Dataset:
+        """Upload a JSONL, CSV or Parquet file; bad rows are left out and told in ``bad_rows``."""
+        return self._do(self._upload(path, progress, {"name": name, "lang": lang, "kind": kind, "columns": columns}))
+
+    def datasets(self, *, after: str | None = None, limit: int = 20) -> DatasetList:
+        """Datasets, newest first; ``after`` the last id of the page before."""
+        return self._do(self._datasets(after, limit))
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """One dataset."""
+        return self._do(self._flows.call(Dataset, "GET", f"/datasets/{dataset_id}"))
+
+    def delete_dataset(self, dataset_id: str) -> DatasetDeleted:
+        """Remove a dataset."""
+        return self._do(self._flows.call(DatasetDeleted, "DELETE", f"/datasets/{dataset_id}"))
 
     def info(self) -> Info:
         """Model, active revision, limits, version."""
@@ -198,6 +234,31 @@ class AsyncClient(_Base):
     def delete_revision(self, name: str, revision: str) -> Awaitable[Deleted]:
         """See `Client.delete_revision`."""
         return self._do(self._delete(name, revision))
+
+    def upload_dataset(
+        self,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        lang: str | None = None,
+        kind: Kind | None = None,
+        columns: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> Awaitable[Dataset]:
+        """See `Client.upload_dataset`."""
+        return self._do(self._upload(path, progress, {"name": name, "lang": lang, "kind": kind, "columns": columns}))
+
+    def datasets(self, *, after: str | None = None, limit: int = 20) -> Awaitable[DatasetList]:
+        """See `Client.datasets`."""
+        return self._do(self._datasets(after, limit))
+
+    def dataset(self, dataset_id: str) -> Awaitable[Dataset]:
+        """See `Client.dataset`."""
+        return self._do(self._flows.call(Dataset, "GET", f"/datasets/{dataset_id}"))
+
+    def delete_dataset(self, dataset_id: str) -> Awaitable[DatasetDeleted]:
+        """See `Client.delete_dataset`."""
+        return self._do(self._flows.call(DatasetDeleted, "DELETE", f"/datasets/{dataset_id}"))
 
     def info(self) -> Awaitable[Info]:
         """See `Client.info`."""

@@ -6,16 +6,18 @@ import json
 import random
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import httpx
 from pydantic import BaseModel
 
 from app.augment.schemas import AugmentItem, AugmentResponse
 from app.client.errors import ApiError, ConnectionFailedError
+from app.datasets.schemas import Dataset
 
 Progress = Callable[[int, int | None], None]
-"""Called with the number of texts done and, where it is known, of all texts."""
+"""Called with the number of texts (of bytes, for an upload) done and, where it is known, of all."""
 
 Model = TypeVar("Model", bound=BaseModel)
 Item = TypeVar("Item")
@@ -66,8 +68,21 @@ class Flows:
     build: Callable[..., httpx.Request]
     patience: float
 
-    def call(self, model: type[Model], method: str, path: str, body: Mapping[str, Any] | None = None) -> Flow[Model]:
+    def call(
+        self, model: type[Model], method: str, path: str, body: Mapping[str, Any] | None = None, **parts: Any
+    ) -> Flow[Model]:
         """Send, wait where told to, parse.
+
+        Parameters
+        ----------
+        model : type
+            Of the answer.
+        method, path : str
+            The call.
+        body : mapping, optional
+            Sent as JSON.
+        parts : Any
+            Anything else that ``build`` takes, such as ``params`` and ``files``.
 
         Raises
         ------
@@ -78,7 +93,7 @@ class Flows:
         """
         waited, attempt = 0.0, 0
         while True:
-            outcome = yield Send(self.build(method, path, json=body))
+            outcome = yield Send(self.build(method, path, json=body, **parts))
             if isinstance(outcome, httpx.Response) and outcome.is_success:
                 return model.model_validate_json(outcome.content)
             pause = _pause(outcome, attempt)
@@ -86,6 +101,15 @@ class Flows:
                 raise _error(outcome)
             yield Pause(pause)
             waited, attempt = waited + pause, attempt + 1
+
+    def upload(self, path: Path, progress: Progress | None, fields: Mapping[str, Any]) -> Flow[Dataset]:
+        """Send a file as a form, read piece by piece; each attempt sends it from the start."""
+        given = {name: value for name, value in fields.items() if value not in (None, [])}
+        with path.open("rb") as file:
+            total = path.stat().st_size
+            counted = file if progress is None else CountedFile(file, total, progress)
+            files = {"file": (path.name, counted)}
+            return (yield from self.call(Dataset, "POST", "/datasets", data=given, files=files))
 
     def augment_all(
         self, inputs: Iterable[Any], chunk: int, progress: Progress | None, options: Mapping[str, Any]
@@ -100,6 +124,42 @@ class Flows:
             done += len(part)
             if progress is not None:
                 progress(done, total)
+
+
+class CountedFile:
+    """A file that tells how much of it was read.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        What is read.
+    total : int
+        Its size.
+    progress : callable
+        Told the bytes read and the size.
+    """
+
+    def __init__(self, file: BinaryIO, total: int, progress: Progress) -> None:
+        self._file, self._total, self._progress = file, total, progress
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on."""
+        data = self._file.read(size)
+        if data:
+            self._progress(self._file.tell(), self._total)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place, such as the start for another attempt."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._file.tell()
+
+    def fileno(self) -> int:
+        """By this its length is found."""
+        return self._file.fileno()
 
 
 def chunks(inputs: Iterable[Any], count: int) -> Iterator[list[Any]]:
