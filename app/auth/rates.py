@@ -6,6 +6,8 @@ import time
 
 import structlog
 from redis import asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.errors import RateLimitedError
@@ -30,7 +32,8 @@ class RateLimiter:
 
     def __init__(self, url: str | None) -> None:
         # one attempt each: a Redis that is away must not hold requests up
-        self._redis = redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) if url else None
+        once = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE, "retry": Retry(NoBackoff(), 0)}
+        self._redis = redis.from_url(url, **once) if url else None
         self._resting_until = 0.0
 
     async def take(self, name: str, limit: int | None) -> None:
