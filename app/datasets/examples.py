@@ -10,9 +10,9 @@ JSONL = """{"id": "r1", "text": "The food was great and the staff were kind.", "
 {"id": "r2", "text": "It stopped charging after a week.", "label": "negative"}
 {"id": "r3", "text": "", "label": "negative"}
 """
-CSV = """review,stars
-"음식이 정말 맛있고, 직원들이 친절했어요.",5
-영화가 지루해서 중간에 나왔어요.,1
+CSV = """text,label
+"음식이 정말 맛있고, 직원들이 친절했어요.",positive
+영화가 지루해서 중간에 나왔어요.,negative
 """
 
 _FORM: dict[str, Any] = {
@@ -40,7 +40,7 @@ REQUEST_BODY: dict[str, Any] = {
         "application/x-ndjson": {"schema": _TEXT, "examples": {"labeled": {"value": JSONL}}},
         "text/csv": {
             "schema": _TEXT,
-            "examples": {"own_columns": {"summary": "With column=text=review", "value": CSV}},
+            "examples": {"korean": {"summary": "Labeled Korean", "value": CSV}},
         },
         "application/vnd.apache.parquet": {"schema": _BINARY},
         "multipart/form-data": {
@@ -55,7 +55,7 @@ DATASET: dict[str, Any] = {
     "object": "dataset",
     "name": "reviews",
     "created_at": 1795563901,
-    "bytes": 193,
+    "bytes": 214,
     "rows": 2,
     "labels": {"negative": 1, "positive": 1},
     "languages": {"en": 2},

@@ -7,6 +7,9 @@ import httpx
 import pytest
 
 from app.bundles.endpoints import OLD
+from app.datasets import examples
+from app.datasets.intake import Upload
+from app.datasets.store import DatasetStore
 from tests.support.service import NAME, Service, build, pairs, running, source
 
 
@@ -18,8 +21,16 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     build(home, NAME, source(marker="b"), "20260425T101500000000-000002")
     build(home, NAME, source(marker="c"), "20260425T101500000000-000003")
     build(home, "pairs", pairs())
+    keep_example_dataset(home)
     with running(home, default_bundle=NAME, max_inputs=300, max_text_chars=5000) as service:
         yield service
+
+
+def keep_example_dataset(home: Path) -> None:
+    """The dataset that the documentation's examples name."""
+    file = home / "reviews.jsonl"
+    file.write_text(examples.JSONL, "utf8")
+    DatasetStore(home).add(file, Upload("reviews", "en"), dataset_id=examples.DATASET_ID)
 
 
 @pytest.fixture

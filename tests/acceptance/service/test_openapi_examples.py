@@ -14,19 +14,39 @@ from app.openapi import DOCUMENT, rendered
 from tests.support.service import NAME, Service
 
 SPEC: dict[str, Any] = json.loads(DOCUMENT.read_text("utf8"))
-ORDER = ["activate_bundle", "roll_back_bundle", "delete_revision"]
+ORDER = ["activate_bundle", "roll_back_bundle", "delete_revision", "delete_dataset"]
+JSON = "application/json"
 
 
 def calls() -> list[Any]:
     found = []
     for path, methods in SPEC["paths"].items():
         for method, operation in methods.items():
-            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-            bodies = {name: example["value"] for name, example in content.get("examples", {}).items()} or {"": None}
-            for name, body in bodies.items():
-                found.append(pytest.param(path, method, operation, body, id=f"{operation['operationId']}-{name}"))
+            for name, media, body in bodies(operation):
+                call = (path, method, operation, media, body)
+                found.append(pytest.param(*call, id=f"{operation['operationId']}-{name}"))
     rank = {name: i for i, name in enumerate(ORDER)}
     return sorted(found, key=lambda call: rank.get(call.values[2]["operationId"], -1))
+
+
+def bodies(operation: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Name, media type and value of each example body; one without a body where there are none."""
+    found = []
+    for media, content in operation.get("requestBody", {}).get("content", {}).items():
+        for name, example in content.get("examples", {}).items():
+            found.append((name if media == JSON else f"{media}-{name}", media, example["value"]))
+    return found or [("", "", None)]
+
+
+def send(http: httpx.Client, method: str, path: str, media: str, body: Any) -> httpx.Response:
+    """Send an example in its media type; of a form, the field ``file`` is the file."""
+    if media == JSON:
+        return http.request(method, path, json=body)
+    if media == "multipart/form-data":
+        fields = {name: value for name, value in body.items() if name != "file"}
+        return http.request(method, path, data=fields, files={"file": ("rows.jsonl", body["file"])})
+    content = body.encode() if body is not None else None
+    return http.request(method, path, content=content, headers={"content-type": media} if media else {})
 
 
 def schema_of(schema: dict[str, Any]) -> dict[str, Any]:
@@ -48,23 +68,25 @@ def test_every_operation_is_described() -> None:
             for parameter in operation.get("parameters", []):
                 assert parameter["examples"]
             if "requestBody" in operation:
-                assert operation["requestBody"]["content"]["application/json"]["examples"]
+                assert bodies(operation)[0][0]
 
 
-@pytest.mark.parametrize(("path", "method", "operation", "body"), calls())
+@pytest.mark.parametrize(("path", "method", "operation", "media", "body"), calls())
 def test_example(
-    service: Service, http: httpx.Client, path: str, method: str, operation: dict[str, Any], body: object
+    service: Service, http: httpx.Client, path: str, method: str, operation: dict[str, Any], media: str, body: object
 ) -> None:
     if operation["operationId"] == "delete_revision":
         service.store.activate(NAME, "20260425T101500000000-000003")
     if operation["operationId"] == "roll_back_bundle":
         http.post(f"/bundles/{NAME}/activate", json={"revision": OLD}).raise_for_status()
     for parameter in operation.get("parameters", []):
-        value = next(iter(parameter["examples"].values()))["value"]
-        path = path.replace("{" + parameter["name"] + "}", value)
-    answer = http.request(method, path, json=body) if body is not None else http.request(method, path)
-    assert answer.status_code == 200, answer.text
-    described = operation["responses"]["200"]["content"]["application/json"]
+        if parameter["in"] == "path":
+            value = next(iter(parameter["examples"].values()))["value"]
+            path = path.replace("{" + parameter["name"] + "}", value)
+    status = min(operation["responses"])
+    answer = send(http, method, path, media, body)
+    assert answer.status_code == int(status) < 300, answer.text
+    described = operation["responses"][status]["content"]["application/json"]
     jsonschema.validate(answer.json(), schema_of(described["schema"]))
     if "example" in described:
         jsonschema.validate(described["example"], schema_of(described["schema"]))
