@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from app.augment.schemas import AugmentRequest
+from app.augment.schemas import AugmentChoices
 from app.errors import INTERPOLATION, FieldError
 from xite_core.bundle.bundle import Bundle
 from xite_core.errors import OptionError
@@ -14,8 +14,22 @@ from xite_core.options import AugmentOptions
 PLAIN = ("k", "scoring", "voting", "tau", "min_cosine", "min_score", "min_confidence", "subspace", "seed")
 
 
-def options_of(request: AugmentRequest, bundle: Bundle) -> AugmentOptions:
+def options_of(request: AugmentChoices, bundle: Bundle) -> AugmentOptions:
     """The bundle's options with the request's in their place.
+
+    Raises
+    ------
+    OptionError, FieldError
+        If a value does not do; both name the option.
+    """
+    options = with_choices(bundle.options, request)
+    if options.k > bundle.anchors.ntotal:
+        raise OptionError("k", options.k, f"at most {bundle.anchors.ntotal}, the number of labeled examples")
+    return options
+
+
+def with_choices(present: AugmentOptions, request: AugmentChoices) -> AugmentOptions:
+    """Options with a request's in their place.
 
     Raises
     ------
@@ -28,12 +42,10 @@ def options_of(request: AugmentRequest, bundle: Bundle) -> AugmentOptions:
         changes |= {name: getattr(given, name) for name in INTERPOLATION}
     if changes.get("lam") is not None and changes.get("alpha") is not None:
         raise FieldError("a fixed lam and a drawn one exclude each other", "interpolation", "alpha")
-    options = bundle.options.replaced(changes)
+    options = present.replaced(changes)
     if changes.get("lam") is not None:
         # The bundle may draw lam by default; null in a request cannot say "not drawn", a given lam does.
         options = replace(options, alpha=None)
-    if options.k > bundle.anchors.ntotal:
-        raise OptionError("k", options.k, f"at most {bundle.anchors.ntotal}, the number of labeled examples")
     return options
 
 

@@ -72,11 +72,9 @@ class Interpolation(Request):
     normalize: bool | None = Field(None, description="scale them to unit length")
 
 
-class AugmentRequest(Request):
-    """Target texts and options; an option that is null or absent has the bundle's value."""
+class AugmentChoices(Request):
+    """Options of matching and interpolation; one that is null or absent has the bundle's value."""
 
-    bundle: str | None = Field(None, description="name of a bundle; default: the service's")
-    inputs: list[Input] = Field(min_length=1, description="target texts")
     k: int | None = Field(None, ge=1, le=256, description="neighbours that are retrieved and vote")
     scoring: ScoringName | None = Field(None, description="how a text and an English example are compared")
     voting: VotingName | None = Field(None, description="how the label is adopted")
@@ -87,6 +85,13 @@ class AugmentRequest(Request):
     subspace: SubspaceName | None = Field(None, description="projection of the target vector before interpolation")
     interpolation: Interpolation | None = Field(None, description="ignored by /match")
     seed: int | None = Field(None, ge=0, le=2**63 - 1, description="of the draws of lam")
+
+
+class AugmentRequest(AugmentChoices):
+    """Target texts and options; an option that is null or absent has the bundle's value."""
+
+    bundle: str | None = Field(None, description="name of a bundle; default: the service's")
+    inputs: list[Input] = Field(min_length=1, description="target texts")
     include: list[Include] | None = Field(None, description="parts of the answer; default: both (/match: neighbors)")
     encoding_format: EncodingFormat | None = Field(
         None, description="embeddings as numbers (default), or as base64 of little-endian float32"

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     rate_limit: int | None = Field(None, ge=1, description="requests a minute of a key that has no rate of its own")
 
     max_body_bytes: int = Field(1_048_576, ge=1024, description="larger bodies are refused")
+    max_tasks_bytes: int = Field(67_108_864, ge=1024, description="larger bodies of Label Studio tasks are refused")
     max_inputs: int = Field(4096, ge=1, description="texts of a request")
     max_text_chars: int = Field(100_000, ge=1, description="characters of a text or of one side of a pair")
     max_dataset_bytes: int = Field(268_435_456, ge=1024, description="larger uploaded files are refused")
@@ -46,6 +47,21 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(20.0, gt=0, description="a batch that takes longer, and far more than usual, is stuck")
     poll_seconds: float = Field(0.5, gt=0, le=60, description="how often activations by other processes are looked for")
     shutdown_seconds: int = Field(30, ge=0, description="how long open requests may go on after a stop signal")
+    redis_url: str | None = Field(
+        None, description="Redis for jobs, such as redis://host:6379/0; default: one of its own in the data directory"
+    )
+    job_workers: int = Field(1, ge=0, le=64, description="job workers that `xite serve` starts beside the API")
+    job_threads: int | None = Field(None, ge=1, le=1024, description="numeric threads of a job; default: one a core")
+    job_memory_mb: int | None = Field(None, ge=256, description="memory that a job's process may allocate")
+    job_seconds: int = Field(86_400, ge=1, description="how long one attempt at a job may take")
+    job_lease_seconds: float = Field(10.0, ge=1, le=600, description="silence after which an attempt counts as dead")
+    job_strikes: int = Field(10, ge=1, description="attempts in a row that may die without progress")
+    job_retention_days: float = Field(30.0, gt=0, description="ended jobs, their files and events are kept so long")
+    dataset_retention_days: float | None = Field(None, gt=0, description="older datasets are deleted; default: never")
+    revision_retention_days: float | None = Field(
+        None, gt=0, description="older revisions that jobs made and nobody activated are deleted; default: never"
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
 

@@ -1,0 +1,77 @@
+"""``/jobs/build`` at work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from app.augment.options import with_choices
+from app.building import encoder_spec, reference_pool
+from app.jobs.attempt import Attempt
+from app.jobs.outcome import Outcome
+from app.jobs.rows import labeled_rows, target_rows
+from app.jobs.schemas import BuildRequest
+from xite_core.bundle.build import Builder, BuildOptions
+from xite_core.bundle.store import BundleStore
+from xite_core.encoder.registry import load_encoder
+from xite_core.options import AugmentOptions
+from xite_core.types import Example, IndexKind
+
+_CHUNK = 512
+
+
+class JobStoppedError(Exception):
+    """The attempt was told to stop."""
+
+
+class EncodedRows:
+    """Reports a build's progress, and ends it where the attempt is to stop.
+
+    Parameters
+    ----------
+    attempt : Attempt
+        Who is told.
+    total : int
+        Rows in all.
+    """
+
+    def __init__(self, attempt: Attempt, total: int) -> None:
+        self._attempt, self._total, self._done = attempt, total, 0
+
+    def __call__(self, stage: str, count: int) -> None:
+        """Take the builder's news."""
+        if self._attempt.cancelled():
+            raise JobStoppedError
+        self._done += count if stage == "encode" else 0
+        self._attempt.progress("encode", self._done, self._total)
+
+
+def run(attempt: Attempt, spec: dict[str, Any]) -> Outcome:
+    """Build and publish."""
+    request = BuildRequest.model_validate(spec["request"])
+    rows = labeled_rows(attempt.home, request.source, "source")
+    pool: dict[str, Sequence[Example]] = {**reference_pool({})}
+    for part in request.pool:
+        pool[part.lang] = target_rows(attempt.home, part)
+    encoder = load_encoder(encoder_spec({"name": request.encoder}))
+    options = BuildOptions(IndexKind(request.index), request.validation, seed=request.seed)
+    defaults = with_choices(AugmentOptions(), request.options) if request.options else None
+    builder = Builder(BundleStore(attempt.home), encoder, options, EncodedRows(attempt, len(rows)))
+    origin = {"source": request.source.dataset or "rows", "kind": "job"}
+    bundle = builder.build(
+        request.bundle, _chunks(rows), pool, defaults=defaults, origin=origin, revision=attempt.revision
+    )
+    result = {
+        "bundle": bundle.name,
+        "revision": bundle.revision,
+        "counts": dict(bundle.manifest.counts),
+        "labels": list(bundle.labels),
+        "activated": False,
+        "artifacts": [],
+    }
+    return Outcome(result, activate=request.activate)
+
+
+def _chunks(rows: list[Example]) -> Iterator[list[Example]]:
+    for start in range(0, len(rows), _CHUNK):
+        yield rows[start : start + _CHUNK]

@@ -1,0 +1,166 @@
+"""What is checked before a job is accepted: everything that can be known without the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from app.augment.options import with_choices
+from app.augment.schemas import AugmentChoices, InputObject
+from app.datasets.store import DatasetStore
+from app.errors import FieldError
+from app.jobs.finetune_options import finetune_options
+from app.jobs.schemas import (
+    AugmentJobRequest,
+    BuildRequest,
+    FinetuneRequest,
+    LabeledRef,
+    TextsRef,
+)
+from xite_core.bundle.manifest import Manifest, read_manifest
+from xite_core.bundle.store import BundleStore
+from xite_core.encoder.registry import XITE_MINI, list_encoders
+from xite_core.options import AugmentOptions
+
+
+def check(
+    home: Path, request: FinetuneRequest | AugmentJobRequest | BuildRequest, default: str | None
+) -> dict[str, Any]:
+    """Refuse what cannot work, and give what is fixed from now on: the revisions that the job starts from.
+
+    Raises
+    ------
+    FieldError, OptionError
+        If a field does not do; both name it.
+    BundleNotFoundError, DatasetNotFoundError
+        If something that it names is not there.
+    """
+    match request:
+        case FinetuneRequest():
+            return _finetune(home, request)
+        case AugmentJobRequest():
+            return _augment(home, request, default)
+        case BuildRequest():
+            return _build(home, request)
+
+
+def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
+    manifest = _manifest(home, request.source.bundle) if request.source.bundle else None
+    if manifest:
+        labels: Collection[str] = manifest.labels
+        pairs, encoder = manifest.pairs, manifest.encoder["name"]
+        present = AugmentOptions().replaced(manifest.options)
+        if not manifest.counts.get("validation"):
+            raise FieldError(
+                f"bundle {manifest.name!r} has no held-out English rows, which the gate needs; build it with "
+                "validation above 0",
+                *("source", "bundle"),
+            )
+    else:
+        if request.bundle is None:
+            raise FieldError("a name for the result is needed where the source is no bundle", "bundle")
+        labels, pairs = _labels(home, request.source, "source")
+        encoder, present = XITE_MINI, AugmentOptions()
+    finetune_options(request, present)
+    _check_labels_and_form(labels)
+    _check_target(home, request.target, pairs)
+    if request.target_test:
+        tested, tested_pairs = _labels(home, request.target_test, "target_test")
+        _check_form(tested_pairs, pairs, "target_test")
+        _check_known(tested, labels)
+    if request.bundle:
+        _check_result(home, request.bundle, str(encoder), labels, pairs)
+    return {"revision": manifest.revision if manifest else None}
+
+
+def _augment(home: Path, request: AugmentJobRequest, default: str | None) -> dict[str, Any]:
+    name = request.bundle or default or BundleStore(home).only_name()
+    manifest = _manifest(home, name)
+    present = AugmentOptions().replaced(manifest.options)
+    with_choices(present, request.augment or AugmentChoices())
+    _check_target(home, request.target, manifest.pairs)
+    return {"bundle": manifest.name, "revision": manifest.revision}
+
+
+def _build(home: Path, request: BuildRequest) -> dict[str, Any]:
+    names = [encoder.name for encoder in list_encoders() if encoder.available]
+    if request.encoder not in names:
+        raise FieldError(f"expected one of {', '.join(names)}", "encoder")
+    labels, pairs = _labels(home, request.source, "source")
+    _check_labels_and_form(labels)
+    for i, part in enumerate(request.pool):
+        if part.dataset:
+            DatasetStore(home).get(part.dataset)
+        elif len(part.texts or []) < 2:
+            raise FieldError("at least 2 texts are needed", "pool", i, "texts")
+    with_choices(AugmentOptions(), request.options or AugmentChoices())
+    _check_result(home, request.bundle, request.encoder, labels, pairs)
+    return {}
+
+
+def _manifest(home: Path, name: str) -> Manifest:
+    return read_manifest(BundleStore(home).resolve(name))
+
+
+def _labels(home: Path, reference: LabeledRef, where: str) -> tuple[set[str], bool]:
+    """Label names and whether the rows are pairs."""
+    if reference.rows is not None:
+        pairs = {row.text_pair is not None for row in reference.rows}
+        if len(pairs) > 1:
+            raise FieldError("single texts and pairs are mixed; give text_pair in every row or in none", where, "rows")
+        return {row.label for row in reference.rows}, pairs.pop()
+    assert reference.dataset is not None
+    record = DatasetStore(home).get(reference.dataset)
+    if not record.labeled:
+        raise FieldError(f"dataset {record.id} has rows without a label", where, "dataset")
+    return set(record.labels), record.pairs
+
+
+def _check_labels_and_form(labels: Collection[str]) -> None:
+    if len(labels) < 2:
+        found = ", ".join(sorted(labels)) or "none"
+        raise FieldError(f"at least 2 labels are needed to learn a difference; there is {found}", "source")
+
+
+def _check_target(home: Path, target: TextsRef, pairs: bool) -> None:
+    if target.dataset:
+        _check_form(DatasetStore(home).get(target.dataset).pairs, pairs, "target")
+        return
+    for i, item in enumerate(target.texts or []):
+        given = isinstance(item, InputObject) and item.text_pair is not None
+        if given != pairs:
+            raise FieldError(_form_words(pairs), "target", "texts", i)
+
+
+def _check_form(given: bool, pairs: bool, where: str) -> None:
+    if given != pairs:
+        raise FieldError(_form_words(pairs), where)
+
+
+def _form_words(pairs: bool) -> str:
+    form = "text pairs: give text_pair too" if pairs else "single texts: leave text_pair out"
+    return f"the source holds {form}"
+
+
+def _check_known(tested: Collection[str], labels: Collection[str]) -> None:
+    unknown = sorted(set(tested) - set(labels))
+    if unknown:
+        known = ", ".join(sorted(labels)[:20])
+        raise FieldError(f"label {unknown[0][:80]!r} is not one of the source's: {known}", "target_test")
+
+
+def _check_result(home: Path, name: str, encoder: str, labels: Collection[str], pairs: bool) -> None:
+    """A name keeps what its clients rely on: encoder, labels, single texts or pairs."""
+    store = BundleStore(home)
+    if name not in store.names():
+        return
+    present = read_manifest(store.resolve(name))
+    if str(present.encoder["name"]) != encoder:
+        raise FieldError(
+            f"bundle {name!r} was built with encoder {present.encoder['name']!r}, the source with {encoder!r}; choose "
+            "another name",
+            "bundle",
+        )
+    if set(present.labels) != set(labels) or present.pairs != pairs:
+        raise FieldError(f"bundle {name!r} holds other labels ({', '.join(present.labels)}); choose another", "bundle")

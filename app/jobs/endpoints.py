@@ -1,0 +1,199 @@
+"""The ``/jobs`` calls."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
+
+from app.errors import FieldError
+from app.jobs import examples
+from app.jobs.schemas import AugmentJobRequest, BuildRequest, EventList, FinetuneRequest, JobBody, JobList
+from app.jobs.service import AnyRequest, Jobs, event_bodies, job_body
+from app.jobs.streaming import EVENT_STREAM, EventStreams
+from app.routing import BODY_PROBLEMS, JsonRoute, problems
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=JsonRoute)
+
+JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="a job's id")]
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", description="the same key and body give the first answer again, for a week"),
+]
+_ACCEPTED = {
+    202: {"description": "Accepted; `Location` is the job.", "headers": {"Location": {"schema": {"type": "string"}}}}
+}
+_SUBMIT = problems(404, *BODY_PROBLEMS)
+
+
+def jobs_of(request: Request) -> Jobs:
+    """Dependency: the jobs of this installation."""
+    jobs: Jobs = request.state.jobs
+    return jobs
+
+
+def streams_of(request: Request) -> EventStreams:
+    """Dependency: the open event streams."""
+    streams: EventStreams = request.state.streams
+    return streams
+
+
+JobsDependency = Annotated[Jobs, Depends(jobs_of)]
+
+
+@router.post(
+    "/finetune",
+    operation_id="create_finetune_job",
+    summary="Fine-tune on synthetic examples of target texts",
+    status_code=202,
+    response_model=JobBody,
+    responses=_SUBMIT | _ACCEPTED,
+)
+async def create_finetune_job(
+    response: Response,
+    jobs: JobsDependency,
+    body: Annotated[FinetuneRequest, Body(openapi_examples=examples.FINETUNE)],
+    key: Key = None,
+) -> JobBody:
+    """Match the target texts, interpolate, train a head (or more) with English beside it, evaluate, publish."""
+    return await _submit(response, jobs, body, key)
+
+
+@router.post(
+    "/augment",
+    operation_id="create_augment_job",
+    summary="Augment a dataset into a file",
+    status_code=202,
+    response_model=JobBody,
+    responses=_SUBMIT | _ACCEPTED,
+)
+async def create_augment_job(
+    response: Response,
+    jobs: JobsDependency,
+    body: Annotated[AugmentJobRequest, Body(openapi_examples=examples.AUGMENT)],
+    key: Key = None,
+) -> JobBody:
+    """Do what `/augment` does for any number of texts; the result is an artifact."""
+    return await _submit(response, jobs, body, key)
+
+
+@router.post(
+    "/build",
+    operation_id="create_build_job",
+    summary="Build a bundle from labeled English",
+    status_code=202,
+    response_model=JobBody,
+    responses=_SUBMIT | _ACCEPTED,
+)
+async def create_build_job(
+    response: Response,
+    jobs: JobsDependency,
+    body: Annotated[BuildRequest, Body(openapi_examples=examples.BUILD)],
+    key: Key = None,
+) -> JobBody:
+    """Encode labeled English rows and a reference pool, fit the subspaces, publish a revision."""
+    return await _submit(response, jobs, body, key)
+
+
+@router.get("", operation_id="list_jobs", summary="List jobs", responses=problems(422, 503))
+async def list_jobs(
+    jobs: JobsDependency,
+    after: Annotated[str | None, Query(max_length=64, description="a job's id: give those that follow it")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> JobList:
+    """Jobs, the newest first."""
+    found, more = await jobs.page(after, limit)
+    return JobList(data=[job_body(job) for job in found], has_more=more)
+
+
+@router.get("/{job_id}", operation_id="get_job", summary="Get a job", responses=problems(404, 422, 503))
+async def get_job(jobs: JobsDependency, job_id: JobId) -> JobBody:
+    """State, progress, result."""
+    return job_body(await jobs.get(job_id))
+
+
+@router.post(
+    "/{job_id}/cancel", operation_id="cancel_job", summary="Cancel a job", responses=problems(404, 409, 422, 503)
+)
+async def cancel_job(jobs: JobsDependency, job_id: JobId) -> JobBody:
+    """Cancel a queued job at once; one at work ends within two seconds and keeps its checkpoint."""
+    return job_body(await jobs.cancel(job_id))
+
+
+@router.post(
+    "/{job_id}/resume", operation_id="resume_job", summary="Resume a job", responses=problems(404, 409, 422, 503)
+)
+async def resume_job(jobs: JobsDependency, job_id: JobId) -> JobBody:
+    """Queue a cancelled or failed job again; it goes on from its last checkpoint."""
+    return job_body(await jobs.resume(job_id))
+
+
+@router.get(
+    "/{job_id}/events",
+    operation_id="list_job_events",
+    summary="List or follow a job's events",
+    response_model=EventList,
+    responses=problems(404, 422, 503)
+    | {
+        200: {
+            "description": f"A list; with `Accept: {EVENT_STREAM}` server-sent events from `after` or `Last-Event-ID` "
+            "on, until the job has ended.",
+            "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def list_job_events(
+    request: Request,
+    jobs: JobsDependency,
+    streams: Annotated[EventStreams, Depends(streams_of)],
+    job_id: JobId,
+    after: Annotated[int, Query(ge=0, le=2**53, description="an event's id: give those that follow it")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=32)] = None,
+) -> Response:
+    """States, progress and metrics, oldest first."""
+    if EVENT_STREAM in request.headers.get("accept", ""):
+        start = max(after, _event_id(last_event_id))
+        await jobs.get(job_id)
+        body = streams.follow(jobs, job_id, start)
+        return StreamingResponse(body, media_type=EVENT_STREAM, headers={"Cache-Control": "no-store"})
+    found, more = await jobs.events(job_id, after, limit)
+    listed = EventList(data=event_bodies(found), has_more=more)
+    return Response(listed.model_dump_json(), media_type="application/json")
+
+
+@router.get(
+    "/{job_id}/artifacts/{name}",
+    operation_id="get_job_artifact",
+    summary="Download an artifact",
+    response_class=FileResponse,
+    responses=problems(404, 409, 422, 503)
+    | {
+        200: {
+            "description": "The file; `ETag` and `X-Content-SHA256` are its SHA-256.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def get_job_artifact(
+    jobs: JobsDependency, job_id: JobId, name: Annotated[str, Path(max_length=128, description="as the result lists it")]
+) -> FileResponse:
+    """A file that a job has made."""
+    path, digest = await jobs.artifact(job_id, name)
+    headers = {"ETag": f'"{digest}"', "X-Content-SHA256": digest, "X-Content-Type-Options": "nosniff"}
+    return FileResponse(path, filename=name, headers=headers)
+
+
+async def _submit(response: Response, jobs: Jobs, body: AnyRequest, key: str | None) -> JobBody:
+    job = await jobs.submit(body, key)
+    response.headers["Location"] = f"/jobs/{job.id}"
+    return job_body(job)
+
+
+def _event_id(text: str | None) -> int:
+    if not text:
+        return 0
+    if not text.isdecimal():
+        raise FieldError("expected the id of an event, a whole number", "Last-Event-ID")
+    return int(text)

@@ -1,0 +1,161 @@
+"""Looks after jobs whose attempt died or whose delivery got lost, and ends what has outlived its time.
+
+Every worker does this beside its work; each step is a compare-and-set, so that two of them do no harm to each other.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import structlog
+
+from app.datasets.store import DatasetStore
+from app.jobs.attempt import jobs_directory, revision_name
+from app.jobs.connection import AWAY
+from app.jobs.execution import discard_revision
+from app.jobs.queue import JobQueue
+from app.jobs.records import Job, JobStatus
+from app.jobs.store import JobStore
+from app.settings.service import Settings
+from xite_core.bundle.manifest import read_manifest
+from xite_core.bundle.store import BundleStore
+from xite_core.errors import XiteError
+
+log = structlog.get_logger(__name__)
+
+SWEEP = 1.0
+"""Seconds between two looks at the active jobs."""
+
+LOST = 15.0
+"""Seconds after which a queued job that is in no queue, and that nobody has claimed, is queued again."""
+
+RETENTION = 600.0
+"""Seconds between two looks at what is too old."""
+
+_DAY = 86400.0
+
+
+class Recovery:
+    """Sweeps in a thread of its own.
+
+    Parameters
+    ----------
+    store : JobStore
+        With a connection of its own.
+    queue : JobQueue
+        To see what still waits.
+    settings : Settings
+        Times.
+    """
+
+    def __init__(self, store: JobStore, queue: JobQueue, settings: Settings) -> None:
+        self._store, self._queue, self._settings = store, queue, settings
+        self._suspects: dict[tuple[str, int, int], float] = {}
+        self._aged = -RETENTION
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recovery", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End."""
+        self._over.set()
+        self._thread.join(timeout=5)
+
+    def sweep(self) -> None:
+        """Look at every active job once."""
+        now = time.monotonic()
+        suspects: dict[tuple[str, int, int], float] = {}
+        for job in self._store.active():
+            patience = self._patience(job)
+            if patience is None:
+                continue
+            since = suspects[job.id, job.attempt, job.delivery] = self._suspects.get(
+                (job.id, job.attempt, job.delivery), now
+            )
+            if now - since >= patience:
+                self._mend(job)
+        self._suspects = suspects
+
+    def age(self) -> None:
+        """Delete what has outlived its retention."""
+        settings, now = self._settings, time.time()
+        bundles = BundleStore(settings.home)
+        for job in self._store.older_than(now - settings.job_retention_days * _DAY):
+            shutil.rmtree(jobs_directory(settings.home) / job.id, ignore_errors=True)
+            self._store.delete(job)
+            log.info("job forgotten", job=job.id)
+        if settings.dataset_retention_days:
+            forget_datasets(DatasetStore(settings.home), now - settings.dataset_retention_days * _DAY)
+        if settings.revision_retention_days:
+            forget_revisions(bundles, now - settings.revision_retention_days * _DAY)
+
+    def _patience(self, job: Job) -> float | None:
+        """How long the job may stay as it is; ``None`` where nothing is wrong with it."""
+        if job.status.is_at_work:
+            return None if self._store.is_held(job) else self._settings.job_lease_seconds / 2
+        if job.status is JobStatus.QUEUED:
+            return None if self._queue.holds(job) else LOST
+        return LOST
+
+    def _mend(self, job: Job) -> None:
+        if job.status.is_at_work:
+            after = self._store.give_up(job, self._settings.job_strikes)
+            log.warning("attempt died", job=job.id, attempt=job.attempt, now=str(after.status))
+            if after.status.is_terminal:
+                self._discard(job)
+        elif job.status is JobStatus.QUEUED:
+            log.warning("delivery lost", job=job.id, delivery=job.delivery)
+            self._store.deliver_again(job)
+        elif job.activate and job.result:
+            BundleStore(self._settings.home).activate(job.result["bundle"], job.result["revision"])
+            self._store.activated(job)
+
+    def _discard(self, job: Job) -> None:
+        for number in range(1, job.attempt + 1):
+            discard_revision(BundleStore(self._settings.home), revision_name(job, number))
+
+    def _run(self) -> None:
+        while not self._over.wait(SWEEP):
+            try:
+                self.sweep()
+                if time.monotonic() - self._aged > RETENTION:
+                    self._aged = time.monotonic()
+                    self.age()
+            except AWAY:
+                self._suspects.clear()
+            except (XiteError, OSError) as error:
+                log.error("sweep failed", error=type(error).__name__, reason=str(error))
+
+
+def forget_datasets(store: DatasetStore, before: float) -> None:
+    """Delete datasets made before a moment."""
+    after = None
+    while True:
+        page = store.list(after=after, limit=100)
+        for record in page.records:
+            if record.created_at < before:
+                store.delete(record.id)
+                log.info("dataset forgotten", dataset=record.id)
+        if not page.has_more:
+            return
+        after = page.records[-1].id
+
+
+def forget_revisions(store: BundleStore, before: float) -> None:
+    """Delete revisions that a job made before a moment and that are neither active nor were."""
+    for name in store.names():
+        activation = store.activation(name)
+        kept = {activation.revision, *activation.history} if activation else {store.revisions(name)[-1]}
+        for revision in store.revisions(name):
+            directory: Path = store.directory(name, revision)
+            made = read_manifest(directory)
+            old = (directory / "manifest.json").stat().st_mtime < before
+            if old and revision not in kept and made.origin.get("kind") in ("finetune", "job"):
+                store.delete(name, revision)
+                log.info("revision forgotten", bundle=name, revision=revision)

@@ -1,0 +1,417 @@
+"""The jobs in Redis: every change is one transaction that compares before it sets.
+
+Keys: ``xite:job:ID`` the record, ``:spec`` what was asked for, ``:events`` a stream, ``:lease`` held by the attempt at
+work; ``xite:jobs`` all ids by time, ``xite:jobs:active`` those that somebody has to look after, ``xite:idempotency:*``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast
+
+import orjson
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import WatchError
+
+from app.errors import FieldError, IdempotencyError, JobNotFoundError, JobStateError
+from app.jobs.queue import JobQueue
+from app.jobs.records import Event, Job, JobStatus, Progress, StoredEvent
+
+ALL, ACTIVE = "xite:jobs", "xite:jobs:active"
+KEPT_EVENTS = 5000
+IDEMPOTENCY_SECONDS = 7 * 86400
+
+
+class FencedError(Exception):
+    """The attempt no longer holds the job: another one does, or the job has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    job: Job
+    events: Sequence[Event] = field(default=())
+    queue: bool = False
+
+
+class JobStore:
+    """All jobs of an installation.
+
+    Parameters
+    ----------
+    connection : Redis
+        Bytes in, bytes out.
+    queue : JobQueue
+        Where accepted jobs wait.
+    """
+
+    def __init__(self, connection: Redis, queue: JobQueue) -> None:
+        self._redis, self._queue = connection, queue
+
+    def create(self, job: Job, spec: Mapping[str, Any], idempotency: tuple[str, str] | None = None) -> Job:
+        """Record a job and queue it, in one transaction.
+
+        Parameters
+        ----------
+        job : Job
+            Queued, never delivered.
+        spec : mapping
+            What it is to do, as JSON values.
+        idempotency : pair of str, optional
+            The caller's key, and a digest of what it asked for.
+
+        Returns
+        -------
+        Job
+            The new one, or the one that the same key made before.
+
+        Raises
+        ------
+        IdempotencyError
+            If the key was used for something else.
+        """
+        fresh = job.but(delivery=1)
+        key = f"xite:idempotency:{idempotency[0]}" if idempotency else f"{_key(job.id)}:unused"
+        with self._redis.pipeline() as pipe:
+            while True:
+                try:
+                    pipe.watch(key)
+                    if idempotency and (known := self._known(pipe, key, idempotency[1])):
+                        return known
+                    pipe.multi()
+                    if idempotency:
+                        value = orjson.dumps({"job": job.id, "digest": idempotency[1]})
+                        pipe.set(key, value, ex=IDEMPOTENCY_SECONDS)
+                    pipe.set(_key(job.id, "spec"), orjson.dumps(spec))
+                    pipe.zadd(ALL, {job.id: job.created_at})
+                    stored = self._write(pipe, None, _Change(fresh, queue=True))
+                    pipe.execute()
+                    return stored
+                except WatchError:
+                    continue
+
+    def get(self, job_id: str) -> Job:
+        """One job.
+
+        Raises
+        ------
+        JobNotFoundError
+            If there is none of that id.
+        """
+        return _loaded(cast("bytes | None", self._redis.get(_key(job_id))), job_id)
+
+    def spec(self, job_id: str) -> dict[str, Any]:
+        """What a job is to do."""
+        found = cast("bytes | None", self._redis.get(_key(job_id, "spec")))
+        if found is None:
+            raise JobNotFoundError(job_id)
+        return cast("dict[str, Any]", orjson.loads(found))
+
+    def page(self, after: str | None, limit: int) -> tuple[list[Job], bool]:
+        """Jobs, the newest first, and whether there are more.
+
+        Raises
+        ------
+        FieldError
+            If ``after`` is no job.
+        """
+        first = 0
+        if after is not None:
+            rank = self._redis.zrevrank(ALL, after)
+            if rank is None:
+                raise FieldError("there is no such job", "after")
+            first = cast("int", rank) + 1
+        ids = [i.decode() for i in cast("list[bytes]", self._redis.zrevrange(ALL, first, first + limit))]
+        found = cast("list[bytes | None]", self._redis.mget([_key(i) for i in ids])) if ids else []
+        jobs = [Job.loads(text) for text in found if text is not None]
+        return jobs[:limit], len(ids) > limit
+
+    def active(self) -> list[Job]:
+        """Jobs that have not ended, and those whose result waits for activation."""
+        ids = sorted(i.decode() for i in cast("set[bytes]", self._redis.smembers(ACTIVE)))
+        found = cast("list[bytes | None]", self._redis.mget([_key(i) for i in ids])) if ids else []
+        return [Job.loads(text) for text in found if text is not None]
+
+    def older_than(self, moment: float) -> list[Job]:
+        """Ended jobs made before a moment."""
+        ids = cast("list[bytes]", self._redis.zrangebyscore(ALL, 0, moment))
+        found = cast("list[bytes | None]", self._redis.mget([_key(i.decode()) for i in ids])) if ids else []
+        jobs = [Job.loads(text) for text in found if text is not None]
+        return [job for job in jobs if job.status.is_terminal and not job.activate]
+
+    def claim(self, job_id: str, delivery: int, worker: str) -> Job | None:
+        """Begin an attempt; ``None`` where this delivery is out of date or the job is no longer there."""
+
+        def decide(job: Job) -> _Change | None:
+            if job.status is not JobStatus.QUEUED or job.delivery != delivery:
+                return None
+            now = time.time()
+            claimed = job.but(
+                status=JobStatus.RUNNING, attempt=job.attempt + 1, started_at=job.started_at or now, worker=worker
+            )
+            return _Change(claimed, [_status(claimed)])
+
+        try:
+            before, after = self._change(job_id, decide)
+        except JobNotFoundError:
+            return None
+        return after if after is not before else None
+
+    def hold(self, job: Job, seconds: float) -> Job:
+        """Renew the attempt's lease and give the record as it is now.
+
+        Raises
+        ------
+        FencedError
+            If the attempt no longer holds the job.
+        """
+        try:
+            present = self._held(self.get(job.id), job.attempt)
+        except JobNotFoundError:
+            raise FencedError(job.id) from None
+        self._redis.set(_key(job.id, "lease"), job.attempt, px=int(seconds * 1000))
+        return present
+
+    def is_held(self, job: Job) -> bool:
+        """Whether the present attempt's lease runs."""
+        value = cast("bytes | None", self._redis.get(_key(job.id, "lease")))
+        return value is not None and int(value) == job.attempt
+
+    def report(self, job: Job, progress: Progress, events: Sequence[Event] = ()) -> None:
+        """Tell how far an attempt is.
+
+        Raises
+        ------
+        FencedError
+            If the attempt no longer holds the job.
+        """
+
+        def decide(present: Job) -> _Change:
+            told = Event("progress", asdict(progress))
+            return _Change(self._held(present, job.attempt).but(progress=progress), [told, *events])
+
+        self._change(job.id, decide)
+
+    def finish(self, job: Job, status: JobStatus, **fields: Any) -> Job:
+        """End an attempt and the job; one that is being cancelled ends as cancelled, whatever it had reached.
+
+        Raises
+        ------
+        FencedError
+            If the attempt no longer holds the job.
+        """
+
+        def decide(present: Job) -> _Change:
+            held = self._held(present, job.attempt)
+            if held.status is JobStatus.CANCELLING and status is JobStatus.SUCCEEDED:
+                ended = held.but(status=JobStatus.CANCELLED, finished_at=time.time())
+            else:
+                ended = held.but(status=status, finished_at=time.time(), **fields)
+            return _Change(ended, [_status(ended)])
+
+        return self._change(job.id, decide)[1]
+
+    def hand_back(self, job: Job) -> None:
+        """Queue the job of an attempt that stops on purpose; it does not count as a strike.
+
+        Raises
+        ------
+        FencedError
+            If the attempt no longer holds the job.
+        """
+        self._change(job.id, lambda present: _again(self._held(present, job.attempt), "handed back"))
+
+    def give_up(self, job: Job, strikes: int) -> Job:
+        """Take the job from an attempt that died: queue it again, or let it fail after too many strikes."""
+
+        def decide(present: Job) -> _Change | None:
+            if not present.status.is_at_work or present.attempt != job.attempt:
+                return None
+            if present.status is JobStatus.CANCELLING:
+                ended = present.but(status=JobStatus.CANCELLED, finished_at=time.time())
+                return _Change(ended, [_status(ended)])
+            further = _mark(present) > present.mark
+            struck = 0 if further else present.strikes + 1
+            if struck >= strikes:
+                error = {"code": "attempts_exhausted", "message": f"{struck} attempts in a row died without progress"}
+                ended = present.but(status=JobStatus.FAILED, finished_at=time.time(), error=error, strikes=struck)
+                return _Change(ended, [_status(ended)])
+            return _again(present.but(strikes=struck, mark=max(present.mark, _mark(present))), "the attempt died")
+
+        return self._change(job.id, decide)[1]
+
+    def deliver_again(self, job: Job) -> None:
+        """Queue a queued job anew whose delivery got lost."""
+
+        def decide(present: Job) -> _Change | None:
+            if present.status is not JobStatus.QUEUED or present.delivery != job.delivery:
+                return None
+            return _again(present, "delivery lost")
+
+        self._change(job.id, decide)
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a queued job, or ask the attempt at work to stop.
+
+        Raises
+        ------
+        JobNotFoundError
+            If there is none of that id.
+        JobStateError
+            If it has ended.
+        """
+
+        def decide(job: Job) -> _Change | None:
+            if job.status.is_terminal:
+                raise JobStateError(f"job {job.id} has {job.status} already; there is nothing to cancel")
+            if job.status is JobStatus.CANCELLING:
+                return None
+            if job.status is JobStatus.RUNNING:
+                after = job.but(status=JobStatus.CANCELLING)
+            else:
+                after = job.but(status=JobStatus.CANCELLED, finished_at=time.time())
+            return _Change(after, [_status(after)])
+
+        return self._change(job_id, decide)[1]
+
+    def resume(self, job_id: str) -> Job:
+        """Queue a cancelled or failed job again; it goes on from its last checkpoint.
+
+        Raises
+        ------
+        JobNotFoundError
+            If there is none of that id.
+        JobStateError
+            If it has not ended, or has succeeded.
+        """
+
+        def decide(job: Job) -> _Change:
+            if job.status not in (JobStatus.CANCELLED, JobStatus.FAILED):
+                raise JobStateError(f"job {job.id} is {job.status}; only a cancelled or failed one can be resumed")
+            return _again(job.but(finished_at=None, error=None, strikes=0), "resumed")
+
+        return self._change(job_id, decide)[1]
+
+    def activated(self, job: Job) -> None:
+        """Note that the result has been made active."""
+
+        def decide(present: Job) -> _Change | None:
+            if not present.activate:
+                return None
+            result = {**(present.result or {}), "activated": True}
+            return _Change(present.but(activate=False, result=result), [Event("log", {"message": "activated"})])
+
+        self._change(job.id, decide)
+
+    def delete(self, job: Job) -> None:
+        """Forget an ended job."""
+        with self._redis.pipeline() as pipe:
+            pipe.delete(*(_key(job.id, part) for part in ("", "spec", "events", "lease")))
+            pipe.zrem(ALL, job.id)
+            pipe.srem(ACTIVE, job.id)
+            pipe.execute()
+
+    def events(self, job_id: str, after: int, limit: int) -> list[StoredEvent]:
+        """Events with a number above ``after`` that are still kept, oldest first."""
+        found = cast("Any", self._redis.xrange(_key(job_id, "events"), min=f"({after}", count=limit))
+        return parse_events(found)
+
+    def _known(self, pipe: Pipeline, key: str, digest: str) -> Job | None:
+        found = cast("bytes | None", pipe.get(key))
+        if found is None:
+            return None
+        values = orjson.loads(found)
+        if values["digest"] != digest:
+            raise IdempotencyError("this Idempotency-Key was used for another request")
+        text = cast("bytes | None", pipe.get(_key(values["job"])))
+        return Job.loads(text) if text is not None else None
+
+    @staticmethod
+    def _held(present: Job, attempt: int) -> Job:
+        if present.attempt != attempt or not present.status.is_at_work:
+            raise FencedError(f"attempt {attempt} no longer holds {present.id}")
+        return present
+
+    def _change(self, job_id: str, decide: Callable[[Job], _Change | None]) -> tuple[Job, Job]:
+        """The record before and after; the same object twice where nothing was to be done."""
+        key = _key(job_id)
+        with self._redis.pipeline() as pipe:
+            while True:
+                try:
+                    pipe.watch(key)
+                    before = _loaded(cast("bytes | None", pipe.get(key)), job_id)
+                    change = decide(before)
+                    if change is None:
+                        return before, before
+                    pipe.multi()
+                    after = self._write(pipe, before, change)
+                    pipe.execute()
+                    return before, after
+                except WatchError:
+                    continue
+
+    def _write(self, pipe: Pipeline, before: Job | None, change: _Change) -> Job:
+        job, events = change.job, change.events or ([_status(change.job)] if before is None else [])
+        stream = _key(job.id, "events")
+        for number, event in enumerate(events, job.n_events + 1):
+            fields: dict[Any, Any] = {"type": event.type, "at": repr(time.time()), "data": orjson.dumps(event.data)}
+            pipe.xadd(stream, fields, id=f"{number}-0", maxlen=KEPT_EVENTS, approximate=False)
+        job = job.but(n_events=job.n_events + len(events))
+        pipe.set(_key(job.id), job.dumps())
+        if job.status.is_terminal and not job.activate:
+            pipe.srem(ACTIVE, job.id)
+        else:
+            pipe.sadd(ACTIVE, job.id)
+        if not job.status.is_at_work:
+            pipe.delete(_key(job.id, "lease"))
+        if change.queue:
+            self._queue.put(job, pipe)
+        return job
+
+
+def events_key(job_id: str) -> str:
+    """The stream of a job's events."""
+    return _key(job_id, "events")
+
+
+def parse_events(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[StoredEvent]:
+    """Entries of a stream as events."""
+    return [
+        StoredEvent(
+            int(name.split(b"-")[0]), fields[b"type"].decode(), float(fields[b"at"]), orjson.loads(fields[b"data"])
+        )
+        for name, fields in entries
+    ]
+
+
+def _key(job_id: str, part: str = "") -> str:
+    return f"xite:job:{job_id}:{part}" if part else f"xite:job:{job_id}"
+
+
+def _loaded(text: bytes | None, job_id: str) -> Job:
+    if text is None:
+        raise JobNotFoundError(job_id)
+    return Job.loads(text)
+
+
+def _status(job: Job) -> Event:
+    data: dict[str, Any] = {"status": str(job.status), "attempt": job.attempt}
+    if job.error:
+        data["error"] = dict(job.error)
+    return Event("status", data)
+
+
+def _again(job: Job, why: str) -> _Change:
+    queued = job.but(status=JobStatus.QUEUED, delivery=job.delivery + 1, worker=None)
+    return _Change(queued, [Event("status", {**_status(queued).data, "why": why})], queue=True)
+
+
+_STAGES = ("encode", "baseline", "train", "evaluate", "publish")
+
+
+def _mark(job: Job) -> float:
+    """How far a job is, as one number; a stage that is not listed takes turns with another and counts as nothing."""
+    stage = job.progress.stage
+    return _STAGES.index(stage) * 1e9 + job.progress.step if stage in _STAGES else 0.0

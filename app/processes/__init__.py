@@ -1,0 +1,1 @@
+"""The processes of one machine: what starts, watches and ends them."""
