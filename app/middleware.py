@@ -13,11 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTooLargeError
 from app.logs import frames
+from app.metrics.instruments import count_request
 from app.problems import Respond
 
 log = structlog.get_logger(__name__)
 REQUEST_ID = "X-Request-ID"
-PROBES = ("/health/live", "/health/ready")
+PROBES = ("/health/live", "/health/ready", "/metrics")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -33,7 +34,7 @@ class RequestMiddleware:
     respond : callable
         Renders an exception that nothing else has answered.
     uploads : mapping of str to int, optional
-        Paths whose bodies are streamed to disk, and have a cap of their own.
+        Paths with a cap of their own: bodies that are streamed to disk, or hold far more than texts.
     """
 
     def __init__(
@@ -92,11 +93,13 @@ class _Exchange:
         route = getattr(self.scope.get("route"), "path", None)
         # Probes come every few seconds and say nothing as long as they succeed.
         write = log.debug if route in PROBES and self.status == 200 else log.info
+        seconds = time.perf_counter() - self.started
+        count_request(self.scope["method"], route, self.status, seconds)
         write(
             "request",
             method=self.scope["method"],
             route=route,
             status=self.status,
-            ms=round((time.perf_counter() - self.started) * 1000, 1),
+            ms=round(seconds * 1000, 1),
             bytes_in=self.seen,
         )

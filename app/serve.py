@@ -1,14 +1,23 @@
-"""``xite serve``: uvicorn with the service's settings."""
+"""``xite serve``: a supervisor over Redis (where it is our own), the API and the job workers."""
 
 from __future__ import annotations
 
-import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
+from filelock import FileLock, Timeout
+
 from app.auth.keyring import check_exposure
-from app.settings import set_threads
+from app.logs import configure_logs
+from app.processes import redis_server
+from app.processes.supervisor import Program, Supervisor
 from app.settings.service import Settings, export_settings, load_settings
+
+log = structlog.get_logger(__name__)
 
 
 def run(
@@ -45,33 +54,52 @@ def run(
         host=host, port=port, workers=workers, home=home and home.absolute(), default_bundle=bundle, **settings
     )
     check_exposure(chosen)
-    set_threads(threads_of(chosen))
-    export_settings(chosen)
-    import uvicorn
-
-    uvicorn.run("app.main:create_app", **uvicorn_options(chosen))
-
-
-def threads_of(settings: Settings) -> int | None:
-    """Numeric threads of each process; ``None`` leaves them as they are."""
-    if settings.threads is not None or settings.workers == 1:
-        return settings.threads
-    return max(1, len(os.sched_getaffinity(0)) // settings.workers)
+    configure_logs(chosen.log_level)
+    with embedded_redis(chosen) as (url, redis):
+        export_settings(chosen.model_copy(update={"redis_url": url}))
+        sys.exit(Supervisor([*redis, *service_programs(chosen, jobs=url is not None)]).run())
 
 
-def uvicorn_options(settings: Settings) -> dict[str, Any]:
-    """What uvicorn is told."""
-    return {
-        "factory": True,
-        "host": settings.host,
-        "port": settings.port,
-        "workers": settings.workers,
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "lifespan": "on",
-        "timeout_graceful_shutdown": settings.shutdown_seconds,
-    }
+@contextmanager
+def embedded_redis(settings: Settings) -> Iterator[tuple[str | None, list[Program]]]:
+    """The URL of Redis, and the program to run where it is our own; the data directory is ours during the block.
+
+    Another service on the same data directory has started it already; two servers would destroy each other's file.
+    """
+    if settings.redis_url is not None:
+        yield settings.redis_url, []
+        return
+    (settings.home / "redis").mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(settings.home / "redis" / ".lock")
+    try:
+        redis = Program("redis", redis_server.command(settings.home), stop_seconds=20, essential=True)
+    except redis_server.RedisError as error:
+        log.warning("no jobs", reason=str(error))
+        yield None, []
+        return
+    url = redis_server.socket_url(settings.home)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("using the Redis of another service on this data directory")
+        yield url, []
+        return
+    try:
+        yield url, [redis]
+    finally:
+        lock.release()
+
+
+def service_programs(settings: Settings, *, jobs: bool) -> list[Program]:
+    """The API and the job workers."""
+    api = Program(
+        "api",
+        [sys.executable, "-m", "app.processes.api"],
+        stop_seconds=settings.shutdown_seconds + 10,
+        essential=True,
+    )
+    worker = [sys.executable, "-m", "app.worker"]
+    return [api, *(Program(f"worker-{i + 1}", worker, stop_seconds=15) for i in range(settings.job_workers * jobs))]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,7 +21,7 @@ from xite_core.storage import atomic_file
 PREFIX = "xite_"
 """Lets scanners for leaked secrets know a key."""
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 GRANTED = (Scope.READ, Scope.WRITE, Scope.ADMIN)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -40,7 +41,7 @@ class Key(BaseModel):
 class _Keys(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: int = Field(SCHEMA, ge=1, le=SCHEMA)
+    schema_version: Literal[1] = SCHEMA
     keys: tuple[Key, ...] = ()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from app.errors import BusyError
+from app.metrics.instruments import QUEUE_TOKENS
 from xite_core.types import Example
 
 LONGEST_WAIT = 60.0
@@ -44,11 +45,15 @@ class Admission:
         """
         if self.held and self.held + tokens > self.limit:
             raise BusyError(min(self.held / rate if rate else 1.0, LONGEST_WAIT))
-        self.held += tokens
+        self._hold(tokens)
         try:
             yield
         finally:
-            self.held -= tokens
+            self._hold(-tokens)
+
+    def _hold(self, tokens: int) -> None:
+        self.held += tokens
+        QUEUE_TOKENS.set(self.held)
 
 
 def estimated_tokens(examples: Sequence[Example], max_tokens: int) -> int:

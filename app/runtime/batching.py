@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 from app.errors import DeadlineError, NotReadyError, StuckError
+from app.metrics.instruments import BATCH_TOKENS, STAGE_SECONDS
 from app.runtime.engine import Part, Result, run_batch
 
 MAX_STUCK = 4
@@ -112,7 +113,9 @@ class Batcher:
                 return False
             seconds = time.monotonic() - worker.started
             worker.batch = ()
-        self._learn(sum(part.tokens for part in batch), seconds)
+        tokens = sum(part.tokens for part in batch)
+        BATCH_TOKENS.inc(tokens)
+        self._learn(tokens, seconds)
         _deliver(batch, results)
         return True
 
@@ -161,6 +164,7 @@ class Batcher:
             self._condition.wait(left)
 
     def _put(self, part: Part) -> None:
+        part.queued = time.monotonic()
         self._queue.setdefault(part.request, deque()).append(part)
         self._queued += part.tokens
 
@@ -186,7 +190,9 @@ class Batcher:
 
     def _drop_first(self, request: object) -> None:
         parts = self._queue[request]
-        self._queued -= parts.popleft().tokens
+        part = parts.popleft()
+        self._queued -= part.tokens
+        STAGE_SECONDS.labels("queue").observe(time.monotonic() - part.queued)
         if parts:
             self._queue.move_to_end(request)
         else:

@@ -9,6 +9,7 @@ from itertools import chain
 
 import numpy as np
 
+from app.metrics.instruments import count_matches, stage
 from xite_core.augmenter import Augmentation, Augmenter
 from xite_core.encoder.protocol import Encoder, Tokenized
 from xite_core.options import AugmentOptions
@@ -65,6 +66,7 @@ class Part:
     future: asyncio.Future[Result]
     alone: bool = False
     tokens: int = field(init=False)
+    queued: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.tokens = int(self.tokenized.n_tokens.sum())
@@ -91,7 +93,9 @@ def run_batch(parts: Sequence[Part]) -> list[Result | Exception]:
 
 def _together(parts: Sequence[Part]) -> list[Result]:
     merged = merge([part.tokenized for part in parts])
-    encoded = split(Encoded(forward(parts[0].encoder, merged), merged.n_tokens, merged.truncated), parts)
+    with stage("encode"):
+        vectors = forward(parts[0].encoder, merged)
+    encoded = split(Encoded(vectors, merged.n_tokens, merged.truncated), parts)
     results: list[Result] = list(encoded)
     groups: dict[tuple[int, AugmentOptions, bool], list[int]] = {}
     for i, part in enumerate(parts):
@@ -114,7 +118,9 @@ def _augment(parts: Sequence[Part], encoded: Sequence[Encoded]) -> list[Augmenta
         np.concatenate([part.truncated for part in encoded]),
     )
     examples = [example for part in parts for example in part.examples]
-    made = plan.augmenter.augment(examples, plan.options, encoded=together, interpolate=plan.interpolate)
+    with stage("search"):
+        made = plan.augmenter.augment(examples, plan.options, encoded=together, interpolate=plan.interpolate)
+    count_matches([text.match for text in made.texts], made.options.scoring, int(together.truncated.sum()))
     return [
         Augmentation(made.texts[start:stop], made.options, made.neighbors[start:stop]) for start, stop in _spans(parts)
     ]

@@ -15,6 +15,7 @@ import numpy as np
 import structlog
 
 from app.errors import NotReadyError
+from app.metrics.instruments import show_bundle
 from xite_core.augmenter import Augmenter
 from xite_core.bundle.bundle import Bundle, open_bundle
 from xite_core.bundle.store import Activation, BundleStore
@@ -194,6 +195,7 @@ class Residents:
         before = self._active.get(name)
         self._active[name] = resident
         if before is not resident:
+            show_bundle(before.bundle if before else None, resident.bundle)
             log.info("bundle active", bundle=name, revision=revision)
         return resident
 

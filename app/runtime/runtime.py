@@ -13,6 +13,7 @@ import structlog
 
 from app.errors import DeadlineError, NotReadyError
 from app.logs import frames
+from app.metrics.instruments import stage
 from app.runtime.admission import Admission, estimated_tokens
 from app.runtime.batching import Batcher
 from app.runtime.engine import Part, Plan, Result
@@ -164,6 +165,7 @@ async def _all_or_none(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 def _tokenize(encoder: Encoder, examples: Sequence[Example], start: int) -> Tokenized:
     """Tokenize a part; a bad text is named by its position in the whole request."""
     try:
-        return encoder.tokenize(examples)
+        with stage("tokenize"):
+            return encoder.tokenize(examples)
     except RowError as error:
         raise RowError(error.where, start + error.row, error.problem, error.unit) from None

@@ -86,7 +86,9 @@ def test_example(
     status = min(operation["responses"])
     answer = send(http, method, path, media, body)
     assert answer.status_code == int(status) < 300, answer.text
-    described = operation["responses"][status]["content"]["application/json"]
+    described = operation["responses"][status]["content"].get("application/json")
+    if described is None:
+        return
     jsonschema.validate(answer.json(), schema_of(described["schema"]))
     if "example" in described:
         jsonschema.validate(described["example"], schema_of(described["schema"]))

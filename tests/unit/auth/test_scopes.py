@@ -12,6 +12,7 @@ from app.settings.service import Settings
 EXPECTED = {
     "GET /health/live": Scope.NONE,
     "GET /health/ready": Scope.NONE,
+    "GET /metrics": Scope.NONE,
     "GET /info": Scope.READ,
     "POST /match": Scope.READ,
     "POST /augment": Scope.READ,
