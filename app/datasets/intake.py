@@ -135,9 +135,6 @@ class Intake:
         self.pairs = row.text_pair is not None
         row = row if row.lang is not None else replace(row, lang=self.upload.lang)
         self.rows += 1
-        self._characters += sum(len(value or "") for value in (row.text, row.text_pair, row.label, row.id))
-        if self._characters > self.limits.decoded:
-            raise InputError(f"its rows hold more than {self.limits.decoded:,} characters; split the file")
         for field_name, counter, value in (("label", self.labels, row.label), ("lang", self.languages, row.lang)):
             if value is not None:
                 counter[value] += 1
@@ -151,7 +148,10 @@ class Intake:
             self._listed.append(BadRow(row.unit, row.row, row.problem[:MAX_DETAIL]))
 
     def _problem(self, row: Example) -> str | None:
-        """What is wrong with a row that could be read."""
+        """What is wrong with a row that could be read; rows that are left out count against the limit too."""
+        self._characters += sum(len(value or "") for value in (row.text, row.text_pair, row.label, row.id))
+        if self._characters > self.limits.decoded:
+            raise InputError(f"its rows hold more than {self.limits.decoded:,} characters; split the file")
         for name in ("text", "text_pair"):
             length = len(getattr(row, name) or "")
             if length > self.limits.text_chars:
