@@ -8,6 +8,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.annotation.label_studio.endpoints import BIG_BODIES
+from app.annotation.label_studio.endpoints import router as label_studio_router
 from app.augment.endpoints import router as augment_router
 from app.auth.middleware import AuthMiddleware
 from app.bundles.endpoints import router as bundles_router
@@ -16,10 +18,15 @@ from app.datasets.service import UPLOAD_OVERHEAD, Datasets
 from app.embeddings.endpoints import router as embeddings_router
 from app.health.endpoints import router as health_router
 from app.health.service import version
+from app.jobs.endpoints import router as jobs_router
+from app.jobs.service import Jobs
+from app.jobs.streaming import EventStreams
 from app.logs import configure_logs
+from app.metrics.endpoints import router as metrics_router
 from app.middleware import RequestMiddleware
 from app.openapi import DESCRIPTION, document_with
 from app.problems import add_handlers, responder
+from app.processes.stopping import told_of_stop
 from app.runtime import Runtime
 from app.settings.service import Settings, load_settings
 
@@ -37,19 +44,32 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        runtime = Runtime(chosen)
+        runtime, jobs, streams = Runtime(chosen), Jobs(chosen), EventStreams(chosen.redis_url)
         try:
-            yield {"runtime": runtime, "datasets": Datasets(chosen)}
+            with told_of_stop(streams.end):
+                yield {"runtime": runtime, "datasets": Datasets(chosen), "jobs": jobs, "streams": streams}
         finally:
+            await streams.close()
             await runtime.close()
+            jobs.close()
 
     app = FastAPI(title="XITE", version=version(), description=DESCRIPTION, lifespan=lifespan, redoc_url=None)
-    for router in (augment_router, embeddings_router, bundles_router, datasets_router, health_router):
+    for router in (
+        augment_router,
+        embeddings_router,
+        bundles_router,
+        datasets_router,
+        health_router,
+        jobs_router,
+        label_studio_router,
+        metrics_router,
+    ):
         app.include_router(router)
     respond = responder(chosen.home)
     add_handlers(app, respond)
     app.add_middleware(AuthMiddleware, settings=chosen, respond=respond)
     uploads = {"/datasets": chosen.max_dataset_bytes + UPLOAD_OVERHEAD}
+    uploads |= dict.fromkeys(BIG_BODIES, chosen.max_tasks_bytes)
     app.add_middleware(RequestMiddleware, max_body_bytes=chosen.max_body_bytes, respond=respond, uploads=uploads)
     app.openapi = document_with(app)  # type: ignore[method-assign]
     return app

@@ -208,7 +208,7 @@ def revision_name(job: Job, attempt: int) -> str:
 def inherit(directory: Path) -> None:
     """Give an attempt the files of the one before it, as links: files are replaced as a whole, never written into.
 
-    The earlier attempt may be alive still and go on writing; its files are linked again until nothing changed meanwhile.
+    The earlier attempt may be alive still and go on writing; then its files are linked again until nothing changed.
     """
     earlier = sorted(directory.parent.glob("attempt-*"), key=lambda path: int(path.name.partition("-")[2]))
     source = next((path for path in reversed(earlier) if path != directory and path.is_dir()), None)

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from app.augment.options import options_of
+from app.augment.schemas import AugmentChoices
 from app.jobs.attempt import Attempt
 from app.jobs.build import JobStoppedError
 from app.jobs.outcome import ARTIFACTS, Outcome, described
 from app.jobs.rows import target_rows
-from app.jobs.schemas import AugmentChoices, AugmentJobRequest
+from app.jobs.schemas import AugmentJobRequest
 from xite_core.augmenter import Augmenter
 from xite_core.bundle.bundle import open_bundle
 from xite_core.bundle.derive import bundle_encoder

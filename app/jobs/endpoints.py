@@ -12,7 +12,7 @@ from app.jobs import examples
 from app.jobs.schemas import AugmentJobRequest, BuildRequest, EventList, FinetuneRequest, JobBody, JobList
 from app.jobs.service import AnyRequest, Jobs, event_bodies, job_body
 from app.jobs.streaming import EVENT_STREAM, EventStreams
-from app.routing import BODY_PROBLEMS, JsonRoute, problems
+from app.routing import BODY_PROBLEMS, JsonRoute, Responses, problems
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=JsonRoute)
 
@@ -21,7 +21,7 @@ Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", description="the same key and body give the first answer again, for a week"),
 ]
-_ACCEPTED = {
+_ACCEPTED: Responses = {
     202: {"description": "Accepted; `Location` is the job.", "headers": {"Location": {"schema": {"type": "string"}}}}
 }
 _SUBMIT = problems(404, *BODY_PROBLEMS)
@@ -177,7 +177,9 @@ async def list_job_events(
     },
 )
 async def get_job_artifact(
-    jobs: JobsDependency, job_id: JobId, name: Annotated[str, Path(max_length=128, description="as the result lists it")]
+    jobs: JobsDependency,
+    job_id: JobId,
+    name: Annotated[str, Path(max_length=128, description="as the result lists it")],
 ) -> FileResponse:
     """A file that a job has made."""
     path, digest = await jobs.artifact(job_id, name)

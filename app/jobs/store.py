@@ -77,7 +77,7 @@ class JobStore:
         with self._redis.pipeline() as pipe:
             while True:
                 try:
-                    pipe.watch(key)
+                    pipe.watch(key)  # type: ignore[no-untyped-call]
                     if idempotency and (known := self._known(pipe, key, idempotency[1])):
                         return known
                     pipe.multi()
@@ -340,7 +340,7 @@ class JobStore:
         with self._redis.pipeline() as pipe:
             while True:
                 try:
-                    pipe.watch(key)
+                    pipe.watch(key)  # type: ignore[no-untyped-call]
                     before = _loaded(cast("bytes | None", pipe.get(key)), job_id)
                     change = decide(before)
                     if change is None:

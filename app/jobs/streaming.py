@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 from fastapi.sse import format_sse_event
 from redis.asyncio import Redis
@@ -61,11 +62,15 @@ class EventStreams:
         finally:
             self._leave(job_id, feed)
 
-    async def close(self) -> None:
-        """End all streams."""
+    def end(self) -> None:
+        """End all streams, as soon as they have told what they know."""
         self._closing.set()
         for feed in list(self._feeds.values()):
             feed.close()
+
+    async def close(self) -> None:
+        """End all streams and close the connection."""
+        self.end()
         if self._redis is not None:
             await self._redis.aclose()
 
@@ -126,7 +131,7 @@ class _Feed:
     async def _listen(self) -> None:
         while True:
             try:
-                found = await self._redis.xread({self._key: self._last}, block=_BLOCK_MS, count=_PAGE)
+                found: Any = await self._redis.xread({self._key: self._last}, block=_BLOCK_MS, count=_PAGE)
             except AWAY:
                 await asyncio.sleep(_PAUSE)
                 self._wake()

@@ -1,0 +1,46 @@
+"""The process (or processes) of the API: uvicorn with the settings that the environment holds."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from app.metrics.sharing import shared_metrics
+from app.settings import set_threads
+from app.settings.service import Settings, load_settings
+
+
+def main() -> None:
+    """Serve until stopped."""
+    settings = load_settings()
+    set_threads(threads_of(settings))
+    import uvicorn
+
+    with shared_metrics(settings.workers):
+        uvicorn.run("app.main:create_app", **uvicorn_options(settings))
+
+
+def threads_of(settings: Settings) -> int | None:
+    """Numeric threads of each process; ``None`` leaves them as they are."""
+    if settings.threads is not None or settings.workers == 1:
+        return settings.threads
+    return max(1, len(os.sched_getaffinity(0)) // settings.workers)
+
+
+def uvicorn_options(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is told."""
+    return {
+        "factory": True,
+        "host": settings.host,
+        "port": settings.port,
+        "workers": settings.workers,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "lifespan": "on",
+        "timeout_graceful_shutdown": settings.shutdown_seconds,
+    }
+
+
+if __name__ == "__main__":
+    main()
