@@ -29,7 +29,6 @@ class Settings(BaseSettings):
 
     insecure: bool = Field(False, description="listen on any address without API keys")
     api_keys_file: Path | None = Field(None, description="file of API keys; default: api-keys.json in home")
-    redis_url: str | None = Field(None, description="Redis; default: xite serve starts a private one")
     rate_limit: int | None = Field(None, ge=1, description="requests a minute of a key that has no rate of its own")
 
     max_body_bytes: int = Field(1_048_576, ge=1024, description="larger bodies are refused")

@@ -1,0 +1,1 @@
+"""What annotation tools ask: Label Studio, Argilla and doccano, and the review of a text set."""

@@ -1,0 +1,1 @@
+"""The machine learning backend protocol of Label Studio, under ``/label-studio``."""

@@ -1,0 +1,148 @@
+"""Bodies of Label Studio's protocol. Fields that this service does not need are ignored, as the protocol grows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError, from_json
+
+from app.augment.schemas import Request, ScoringName, VotingName
+
+
+class ProtocolRequest(BaseModel):
+    """Base of what Label Studio sends."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+
+class Connection(Request):
+    """How a project is answered: the extra parameters of its connection. What is absent has the bundle's value."""
+
+    bundle: str | None = Field(None, max_length=128, description="name of a bundle; default: the service's")
+    k: int | None = Field(None, ge=1, le=256, description="neighbours that are retrieved and vote")
+    scoring: ScoringName | None = Field(None, description="how a text and an English example are compared")
+    voting: VotingName | None = Field(None, description="how the label is adopted")
+    tau: float | None = Field(None, ge=1e-4, le=1e4, description="temperature of the vote")
+    min_cosine: float | None = Field(None, ge=-1, le=1, description="predict nothing below")
+    min_score: float | None = Field(None, ge=-1e6, le=1e6, description="predict nothing below")
+    min_confidence: float | None = Field(None, ge=0, le=1, description="predict nothing below")
+
+
+def _as_object(value: Any) -> Any:
+    """Label Studio's page takes the extra parameters as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return from_json(value) if value.strip() else None
+    except ValueError:
+        raise PydanticCustomError("not_json", 'expected JSON such as {"min_confidence": 0.7}') from None
+
+
+class SetupRequest(ProtocolRequest):
+    """A project connects, or Label Studio looks whether it still can."""
+
+    project: str | None = Field(None, max_length=128, description="the project's number and time of creation")
+    label_schema: str = Field(alias="schema", description="the project's labeling configuration")
+    extra_params: Annotated[Connection | None, BeforeValidator(_as_object)] = Field(
+        None, description="how the project is answered; kept until the next setup"
+    )
+
+
+class PredictRequest(ProtocolRequest):
+    """Tasks to predict."""
+
+    tasks: list[Any] = Field(description="objects with `data`")
+    project: str | None = Field(None, max_length=128, description="the project's number and time of creation")
+    label_config: str = Field(description="the project's labeling configuration")
+
+
+class ProjectFacts(ProtocolRequest):
+    """The project that an event is about."""
+
+    id: int
+    created_at: datetime | None = None
+    label_config: str = ""
+
+    @property
+    def uid(self) -> str:
+        """The name of the project in the other calls of the protocol."""
+        return f"{self.id}.{int(self.created_at.timestamp())}" if self.created_at else str(self.id)
+
+
+class AnnotationFacts(ProtocolRequest):
+    """What an annotator submitted, or what is left of it: the number."""
+
+    id: int
+    task: int | None = None
+    was_cancelled: bool = False
+    result: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class TaskFacts(ProtocolRequest):
+    """The annotated task."""
+
+    id: int
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class WebhookRequest(ProtocolRequest):
+    """An event of a project."""
+
+    action: str = Field(max_length=100, description="what happened, such as ANNOTATION_CREATED or START_TRAINING")
+    project: ProjectFacts | None = None
+    annotation: AnnotationFacts | list[AnnotationFacts] | None = None
+    annotations: list[AnnotationFacts] = Field(default_factory=list, description="deleted ones")
+    task: TaskFacts | list[TaskFacts] | None = None
+
+
+class Health(BaseModel):
+    """The backend answers."""
+
+    status: Literal["UP"] = "UP"
+    model_class: Literal["XITE"] = "XITE"
+
+
+class Setup(BaseModel):
+    """The project can be answered."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_version: str = Field(description="revision of the bundle")
+    labels: list[str] = Field(description="the choices that will be predicted")
+
+
+class Versions(BaseModel):
+    """The revisions of a bundle."""
+
+    versions: list[str] = Field(description="newest first")
+
+
+class Prediction(BaseModel):
+    """What is predicted for one task."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    result: list[dict[str, Any]] = Field(description="one region with the choice; empty where nothing is predicted")
+    score: Annotated[float, Field(ge=0, le=1, description="confidence; 0 where nothing is predicted")]
+    model_version: str
+    reason: str | None = Field(None, description="why nothing is predicted")
+
+
+class PredictResponse(BaseModel):
+    """One prediction a task, in the order of the tasks."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    results: list[Prediction]
+    model_version: str = Field(description="revision of the bundle")
+
+
+class WebhookAnswer(BaseModel):
+    """What became of an event."""
+
+    status: Literal["recorded", "started", "running", "ignored"]
+    detail: str
+    annotations: int | None = Field(None, description="annotations of the project that are known here")
+    job: str | None = Field(None, description="the fine-tuning job")
