@@ -65,10 +65,11 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
     finetune_options(request, present)
     _check_labels_and_form(labels)
     _check_target(home, request.target, pairs)
-    if request.target_test:
-        tested, tested_pairs = _labels(home, request.target_test, "target_test")
-        _check_form(tested_pairs, pairs, "target_test")
-        _check_known(tested, labels)
+    for where, reference in (("annotated", request.annotated), ("target_test", request.target_test)):
+        if reference:
+            given, given_pairs = _labels(home, reference, where)
+            _check_form(given_pairs, pairs, where)
+            _check_known(given, labels, where)
     if request.bundle:
         _check_result(home, request.bundle, str(encoder), labels, pairs)
     return {"revision": manifest.revision if manifest else None}
@@ -143,11 +144,11 @@ def _form_words(pairs: bool) -> str:
     return f"the source holds {form}"
 
 
-def _check_known(tested: Collection[str], labels: Collection[str]) -> None:
-    unknown = sorted(set(tested) - set(labels))
+def _check_known(given: Collection[str], labels: Collection[str], where: str) -> None:
+    unknown = sorted(set(given) - set(labels))
     if unknown:
         known = ", ".join(sorted(labels)[:20])
-        raise FieldError(f"label {unknown[0][:80]!r} is not one of the source's: {known}", "target_test")
+        raise FieldError(f"label {unknown[0][:80]!r} is not one of the source's: {known}", where)
 
 
 def _check_result(home: Path, name: str, encoder: str, labels: Collection[str], pairs: bool) -> None:

@@ -38,6 +38,7 @@ def run(attempt: Attempt, spec: dict[str, Any]) -> Outcome:
         encoder=bundle_encoder(bundle),
         target=target_rows(attempt.home, request.target),
         target_test=labeled_rows(attempt.home, request.target_test, "target_test") if request.target_test else [],
+        source=labeled_rows(attempt.home, request.annotated, "annotated") if request.annotated else [],
     )
     tuner = FineTuner(
         inputs,

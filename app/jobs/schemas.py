@@ -92,6 +92,7 @@ class FinetuneRequest(Request):
 
     source: SourceRef
     target: TextsRef
+    annotated: LabeledRef | None = Field(None, description="labeled target rows to learn from, beside the source")
     target_test: LabeledRef | None = Field(None, description="labeled target rows, for evaluation only")
     depth: str | None = Field(None, pattern=r"^(head|full|top:[1-9][0-9]{0,2})$", description="head, top:n or full")
     augment: AugmentChoices | None = None
