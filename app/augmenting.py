@@ -13,16 +13,15 @@ from rich.markup import escape
 from app.progress import progress_bar
 from xite_core.augmenter import Augmenter
 from xite_core.bundle.bundle import open_bundle
+from xite_core.bundle.derive import bundle_encoder
 from xite_core.bundle.store import BundleStore
-from xite_core.encoder.registry import load_encoder
-from xite_core.encoder.spec import EncoderSpec
 from xite_core.records.readers import count_rows
 from xite_core.records.writers import check_target
 from xite_core.streaming import FileAugmentation, FileAugmenter
 
 
 def open_augmenter(home: Path, name: str | None, revision: str | None) -> Augmenter:
-    """The augmenter of a stored bundle, with the encoder that the bundle names.
+    """The augmenter of a stored bundle, with the bundle's own encoder.
 
     Raises
     ------
@@ -31,7 +30,7 @@ def open_augmenter(home: Path, name: str | None, revision: str | None) -> Augmen
     """
     store = BundleStore(home)
     bundle = open_bundle(store.resolve(name or store.only_name(), revision))
-    return Augmenter(bundle, load_encoder(EncoderSpec.from_dict(bundle.manifest.encoder)))
+    return Augmenter(bundle, bundle_encoder(bundle))
 
 
 def augment_file(

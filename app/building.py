@@ -12,6 +12,7 @@ from rich.console import Console
 from app.progress import progress_bar
 from xite_core.bundle.build import Builder, BuildOptions
 from xite_core.bundle.bundle import Bundle, open_bundle
+from xite_core.bundle.derive import bundle_encoder
 from xite_core.bundle.store import BundleStore, check_name
 from xite_core.encoder.registry import default_spec, list_encoders, load_encoder
 from xite_core.encoder.spec import EncoderSpec
@@ -100,7 +101,7 @@ def revise_bundle(
     """
     store = BundleStore(home)
     present = open_bundle(store.resolve(name))
-    encoder = load_encoder(EncoderSpec.from_dict(present.manifest.encoder))
+    encoder = bundle_encoder(present)
     with progress_bar(console) as progress:
         task = progress.add_task(f"revising {name}", total=None)
         builder = Builder(store, encoder, progress=lambda stage, done: progress.update(task, advance=done))

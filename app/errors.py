@@ -58,6 +58,15 @@ class ModelNotFoundError(ServiceError):
     """No model of that name under ``/v1``."""
 
 
+class NoHeadError(ServiceError):
+    """The bundle's active revision was not fine-tuned."""
+
+    def __init__(self, name: str, revision: str) -> None:
+        super().__init__(
+            f"bundle {name!r} has no head in its active revision {revision}; fine-tune it, then activate the result"
+        )
+
+
 class DatasetNotFoundError(ServiceError):
     """No dataset of that id."""
 
@@ -140,10 +149,28 @@ class NotReadyError(ServiceError):
     retry_after = 1.0
 
 
+class DrainingError(NotReadyError):
+    """The service was told to stop; whoever asks again on a new connection reaches another process, if there is one."""
+
+    headers: ClassVar = {"Connection": "close"}
+
+    def __init__(self) -> None:
+        super().__init__("the service is stopping")
+
+
 class DeadlineError(ServiceError):
     """The request was not done in time."""
 
     retry_after = 1.0
+
+
+class BodyTooSlowError(ServiceError):
+    """The body arrives too slowly."""
+
+    headers: ClassVar = {"Connection": "close"}
+
+    def __init__(self) -> None:
+        super().__init__("the body came too slowly; send it at once")
 
 
 class StuckError(ServiceError):
@@ -205,7 +232,9 @@ TABLE: dict[type[Exception], Kind] = {
     FieldError: Kind(422, "invalid-request", "The request cannot be used"),
     MalformedBodyError: Kind(400, "malformed-body", "The body cannot be read"),
     BodyTooLargeError: Kind(413, "body-too-large", "The body is too large"),
+    BodyTooSlowError: Kind(408, "body-too-slow", "The body came too slowly"),
     MediaTypeError: Kind(415, "unsupported-media-type", "The body's media type cannot be used"),
+    NoHeadError: Kind(409, "no-head", "The bundle cannot predict"),
     DatasetNotFoundError: Kind(404, "unknown-dataset", "There is no such dataset"),
     DatasetDamagedError: Kind(503, "dataset-damaged", "The dataset cannot be read"),
     DatasetRefusedError: Kind(422, "invalid-dataset", "The file cannot be used"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import Event
 from typing import Any
 
 from fastapi import FastAPI
@@ -25,6 +26,7 @@ from app.logs import configure_logs
 from app.metrics.endpoints import router as metrics_router
 from app.middleware import RequestMiddleware
 from app.openapi import DESCRIPTION, document_with
+from app.predict.endpoints import router as predict_router
 from app.problems import add_handlers, responder
 from app.processes.stopping import told_of_stop
 from app.runtime import Runtime
@@ -41,12 +43,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     chosen = settings or load_settings()
     configure_logs(chosen.log_level)
+    draining = Event()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         runtime, jobs, streams = Runtime(chosen), Jobs(chosen), EventStreams(chosen.redis_url)
+
+        def stop() -> None:
+            draining.set()
+            streams.end()
+
         try:
-            with told_of_stop(streams.end):
+            with told_of_stop(stop, chosen.drain_seconds):
                 yield {"runtime": runtime, "datasets": Datasets(chosen), "jobs": jobs, "streams": streams}
         finally:
             await streams.close()
@@ -63,6 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         jobs_router,
         label_studio_router,
         metrics_router,
+        predict_router,
     ):
         app.include_router(router)
     respond = responder(chosen.home)
@@ -70,6 +79,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(AuthMiddleware, settings=chosen, respond=respond)
     uploads = {"/datasets": chosen.max_dataset_bytes + UPLOAD_OVERHEAD}
     uploads |= dict.fromkeys(BIG_BODIES, chosen.max_tasks_bytes)
-    app.add_middleware(RequestMiddleware, max_body_bytes=chosen.max_body_bytes, respond=respond, uploads=uploads)
+    app.add_middleware(
+        RequestMiddleware,
+        max_body_bytes=chosen.max_body_bytes,
+        respond=respond,
+        draining=draining,
+        uploads=uploads,
+    )
     app.openapi = document_with(app)  # type: ignore[method-assign]
     return app

@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.augment import examples
 from app.auth.scopes import Scope, scope_of
+from app.predict.examples import PREDICT_ANSWER
 from app.problems import PROBLEM_TYPE, OpenAIError, Problem
 from app.routing import problems
 
@@ -60,7 +61,8 @@ def _add_errors(document: dict[str, Any]) -> None:
 
 def _add_answers(document: dict[str, Any]) -> None:
     """Add the example answers here, since FastAPI drops every null of the ones that a route is given."""
-    for path, answer in (("/match", examples.MATCH_ANSWER), ("/augment", examples.AUGMENT_ANSWER)):
+    answers = {"/match": examples.MATCH_ANSWER, "/augment": examples.AUGMENT_ANSWER, "/predict": PREDICT_ANSWER}
+    for path, answer in answers.items():
         document["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]["example"] = answer
 
 

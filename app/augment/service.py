@@ -34,7 +34,7 @@ async def augment(runtime: Runtime, request: AugmentRequest, *, interpolate: boo
     """
     examples = examples_of(request.inputs, runtime.settings)
     resident = await runtime.residents.snapshot(request.bundle)
-    _check_pairs(examples, resident)
+    check_pairs(examples, resident)
     options = options_of(request, resident.bundle)
     made = await runtime.augment(resident, examples, options, interpolate=interpolate)
     report = Report(resident.bundle.anchors.ntotal)
@@ -65,7 +65,14 @@ def examples_of(inputs: Sequence[str | InputObject], settings: Settings) -> list
     return examples
 
 
-def _check_pairs(examples: Sequence[Example], resident: Resident) -> None:
+def check_pairs(examples: Sequence[Example], resident: Resident) -> None:
+    """Refuse single texts for a bundle of pairs and the reverse.
+
+    Raises
+    ------
+    FieldError
+        Names the first such input.
+    """
     pairs = resident.bundle.manifest.pairs
     for i, example in enumerate(examples):
         if (example.text_pair is not None) != pairs:

@@ -16,6 +16,7 @@ from app.bundles.schemas import BundleDetail, BundleItem, BundleList, Deleted
 from app.client.flows import Emit, Flow, Flows, Outcome, Pause, Progress, Send, Stream, augment_body
 from app.datasets.schemas import Dataset, DatasetDeleted, DatasetList, Kind
 from app.health.schemas import Info, Ready
+from app.predict.schemas import PredictResponse
 from app.settings import api_key
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -34,6 +35,9 @@ class _Base:
 
     def _augment(self, inputs: Iterable[Any], options: dict[str, Any]) -> Flow[AugmentResponse]:
         return self._flows.call(AugmentResponse, "POST", "/augment", augment_body(inputs, options))
+
+    def _predict(self, inputs: Iterable[Any], bundle: str | None) -> Flow[PredictResponse]:
+        return self._flows.call(PredictResponse, "POST", "/predict", {"bundle": bundle, "inputs": list(inputs)})
 
     def _activate(self, name: str, revision: str) -> Flow[BundleItem]:
         return self._flows.call(BundleItem, "POST", f"/bundles/{name}/activate", {"revision": revision})
@@ -95,6 +99,10 @@ class Client(_Base):
     ) -> Iterator[AugmentItem]:
         """Augment any number of inputs, ``chunk`` in a request, and give the items as they come."""
         return self._stream(self._flows.augment_all(inputs, chunk, progress, options))
+
+    def predict(self, inputs: Iterable[Any], *, bundle: str | None = None) -> PredictResponse:
+        """Classify by a bundle's fine-tuned head; inputs are texts or mappings."""
+        return self._do(self._predict(inputs, bundle))
 
     def bundles(self) -> BundleList:
         """All bundles."""
@@ -214,6 +222,10 @@ class AsyncClient(_Base):
     ) -> AsyncIterator[AugmentItem]:
         """See `Client.augment_all`."""
         return self._stream(self._flows.augment_all(inputs, chunk, progress, options))
+
+    def predict(self, inputs: Iterable[Any], *, bundle: str | None = None) -> Awaitable[PredictResponse]:
+        """See `Client.predict`."""
+        return self._do(self._predict(inputs, bundle))
 
     def bundles(self) -> Awaitable[BundleList]:
         """See `Client.bundles`."""

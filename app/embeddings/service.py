@@ -12,6 +12,7 @@ from app.augment.rendering import encoded_vector
 from app.embeddings.schemas import EmbeddingsRequest, ModelList, ModelObject
 from app.errors import FieldError, ModelNotFoundError
 from app.runtime import Resident, Residents, Runtime
+from xite_core.bundle.derive import has_own_encoder
 from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.types import Encoded, Example
 
@@ -44,7 +45,7 @@ async def models(residents: Residents) -> ModelList:
     created: dict[str, int] = {}
     for manifest in await asyncio.to_thread(_manifests, residents):
         made = int(datetime.fromisoformat(manifest.created_at).timestamp())
-        for name in (str(manifest.encoder["name"]), manifest.name):
+        for name in _names(manifest):
             created[name] = min(made, created.get(name, made))
     return ModelList(data=[ModelObject(id=name, created=made) for name, made in sorted(created.items())])
 
@@ -67,12 +68,17 @@ async def _resident(residents: Residents, name: str) -> Resident:
     """A bundle with that encoder, the default one first; or the bundle of that name."""
     default = residents.default
     for loaded in ([default] if default else []) + list(residents.active.values()):
-        if name in (loaded.encoder.name, loaded.bundle.name):
+        if name in _names(loaded.bundle.manifest):
             return loaded
     for manifest in await asyncio.to_thread(_manifests, residents):
-        if name in (manifest.encoder["name"], manifest.name):
+        if name in _names(manifest):
             return await residents.snapshot(manifest.name)
     raise _unknown(name)
+
+
+def _names(manifest: Manifest) -> tuple[str, ...]:
+    """What a bundle's encoder goes by: the bundle's name, and its own where fine-tuning has not changed it."""
+    return (manifest.name,) if has_own_encoder(manifest) else (str(manifest.encoder["name"]), manifest.name)
 
 
 def _unknown(name: str) -> ModelNotFoundError:

@@ -18,11 +18,11 @@ from app.errors import NotReadyError
 from app.metrics.instruments import show_bundle
 from xite_core.augmenter import Augmenter
 from xite_core.bundle.bundle import Bundle, open_bundle
+from xite_core.bundle.derive import bundle_encoder, has_head
 from xite_core.bundle.store import Activation, BundleStore
 from xite_core.encoder.protocol import Encoder
-from xite_core.encoder.registry import load_encoder
-from xite_core.encoder.spec import EncoderSpec
 from xite_core.errors import BundleError, BundleNotFoundError, XiteError
+from xite_core.finetune.predictor import Predictor
 from xite_core.types import Encoded, Example
 
 log = structlog.get_logger(__name__)
@@ -33,9 +33,18 @@ Signature = tuple[int, ...] | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Resident:
-    """A loaded revision; whoever holds it computes with exactly this one."""
+    """A loaded revision; whoever holds it computes with exactly this one.
+
+    Parameters
+    ----------
+    augmenter : Augmenter
+        Its index and its encoder.
+    predictor : Predictor, optional
+        Its fine-tuned head, where it has one.
+    """
 
     augmenter: Augmenter
+    predictor: Predictor | None = None
 
     @property
     def bundle(self) -> Bundle:
@@ -210,13 +219,13 @@ class Residents:
         bundle = open_bundle(self.store.resolve(name, revision))
         augmenter = Augmenter(bundle, self._encoder(bundle))
         self._touch(augmenter)
-        return Resident(augmenter)
+        return Resident(augmenter, Predictor(bundle, augmenter.encoder) if has_head(bundle) else None)
 
     def _encoder(self, bundle: Bundle) -> Encoder:
         fingerprint = bundle.manifest.fingerprint
         encoder = self._encoders.get(fingerprint)
         if encoder is None:
-            encoder = load_encoder(EncoderSpec.from_dict(bundle.manifest.encoder))
+            encoder = bundle_encoder(bundle)
             encoder.warmup()
             self._encoders[encoder.fingerprint] = encoder
         return encoder

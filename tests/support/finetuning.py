@@ -10,10 +10,12 @@ import numpy as np
 
 from xite_core.bundle.build import Builder, BuildOptions
 from xite_core.bundle.bundle import Bundle
+from xite_core.bundle.derive import HEAD_FILE, Derivation, publish_derived
 from xite_core.bundle.store import BundleStore
 from xite_core.encoder.hashing import HashingEncoder
 from xite_core.encoder.protocol import Encoder
 from xite_core.finetune.corpus import FineTuneInputs
+from xite_core.finetune.head import fit_logistic
 from xite_core.finetune.options import FineTuneOptions
 from xite_core.finetune.tuner import FineTuner, FineTuneResult
 from xite_core.types import Example
@@ -89,6 +91,14 @@ def tune(
     )
     tuner = FineTuner(given, options or small(), workspace, **rest)
     return tuner.run(BundleStore(home), bundle.name, revision)
+
+
+def add_head(bundle: Bundle, home: Path, revision: str) -> Bundle:
+    """Publish a revision with a head fitted on the bundle's own anchors, without a fine-tuning run."""
+    anchors = bundle.anchors
+    head = fit_logistic(np.asarray(anchors.vectors), anchors.label_codes, len(bundle.labels), 10.0)
+    derivation = Derivation(bundle, {"depth": "head"}, {}, lambda directory: head.write(directory / HEAD_FILE))
+    return publish_derived(BundleStore(home), bundle.name, revision, derivation)
 
 
 def small(**changes: Any) -> FineTuneOptions:

@@ -24,6 +24,7 @@ from xite_core.bundle.bundle import (
     open_bundle,
     write_subspaces,
 )
+from xite_core.bundle.derive import carry_over
 from xite_core.bundle.manifest import FileRecord, Manifest
 from xite_core.bundle.store import BundleStore
 from xite_core.bundle.verify import write_stamp
@@ -198,7 +199,8 @@ class Builder:
     def revise(self, bundle: Bundle, *, add: Iterable[Sequence[Example]] = (), remove: Sequence[str] = ()) -> Bundle:
         """Publish a new revision with rows added and removed; kept rows are not encoded again.
 
-        Held-out rows stay held out, and so does an added row of the same text; no others are.
+        Held-out rows stay held out, and so does an added row of the same text; no others are. A tuned encoder and a
+        head are carried over, the head only while the labels stay the same.
 
         Parameters
         ----------
@@ -229,7 +231,8 @@ class Builder:
         held = {e.text for part in parts[:-1] for chunk in part.examples.chunks(4096) for e in chunk}
         hold_out = HoldOut(replace(self.options, validation=0), held)
         origin = {"parent": bundle.revision, "removed": len(remove)}
-        return self._publish(bundle.name, anchors, bundle.pool, bundle.manifest.pairs, bundle.options, origin, hold_out)
+        pairs, defaults = bundle.manifest.pairs, bundle.options
+        return self._publish(bundle.name, anchors, bundle.pool, pairs, defaults, origin, hold_out, parent=bundle)
 
     def _publish(
         self,
@@ -241,12 +244,14 @@ class Builder:
         origin: Mapping[str, Any],
         hold_out: HoldOut,
         revision: str | None = None,
+        parent: Bundle | None = None,
     ) -> Bundle:
         revision = revision or new_revision()
         with self.store.publishing(name, revision) as directory:
             index, counts = self._write_anchors(directory, anchors, pool, pairs, hold_out)
             write_matrices(directory / POOL_FILE, dict(pool.vectors))
             write_subspaces(directory / SUBSPACE_FILE, self._fit(pool, index))
+            head = carry_over(parent, directory, index.labels) if parent else {}
             self.progress("hash", 0)
             manifest = Manifest(
                 name=name,
@@ -263,6 +268,7 @@ class Builder:
                 options=defaults.as_dict(),
                 origin=origin,
                 files=_hash_files(directory),
+                head=head,
             )
             manifest.write(directory)
         final = self.store.directory(name, revision)

@@ -97,6 +97,36 @@ def has_head(bundle: Bundle) -> bool:
     return HEAD_FILE in bundle.manifest.files
 
 
+def has_own_encoder(manifest: Manifest) -> bool:
+    """Whether a bundle holds a tuned encoder of its own, beside the one that its spec names."""
+    return any(name.startswith(ENCODER + "/") for name in manifest.files)
+
+
+def carry_over(parent: Bundle, directory: Path, labels: Sequence[str]) -> Mapping[str, Any]:
+    """Link the parent's own encoder, and its head where the labels are still the same, into a new revision.
+
+    Parameters
+    ----------
+    parent : Bundle
+        Whose encoder made the new revision's vectors.
+    directory : Path
+        Of the new revision.
+    labels : sequence of str
+        Its labels.
+
+    Returns
+    -------
+    mapping
+        What the new manifest says of the head; empty where it is left behind.
+    """
+    if has_own_encoder(parent.manifest):
+        _link(parent.directory / ENCODER, directory / ENCODER)
+    if not has_head(parent) or tuple(labels) != parent.labels:
+        return {}
+    _link(parent.directory / HEAD_FILE, directory / HEAD_FILE)
+    return parent.manifest.head
+
+
 def bundle_encoder(bundle: Bundle) -> Encoder:
     """Load the bundle's encoder: the tuned one inside it, else the one that its manifest names.
 
@@ -106,12 +136,11 @@ def bundle_encoder(bundle: Bundle) -> Encoder:
         If it cannot be had or read.
     """
     spec = EncoderSpec.from_dict(bundle.manifest.encoder)
-    directory = bundle.directory / ENCODER
-    if not directory.is_dir():
+    if not has_own_encoder(bundle.manifest):
         return load_encoder(spec)
     from xite_core.encoder.transformers_encoder import TransformersEncoder
 
-    return TransformersEncoder(spec, directory)
+    return TransformersEncoder(spec, bundle.directory / ENCODER)
 
 
 def publish_derived(store: BundleStore, name: str, revision: str, derivation: Derivation, *, seed: int = 0) -> Bundle:
@@ -139,7 +168,7 @@ def publish_derived(store: BundleStore, name: str, revision: str, derivation: De
     with store.publishing(name, revision) as directory:
         counts = _write_rows(parent, recoded, directory, seed) if recoded else _link_rows(parent, directory)
         moved = recoded is not None and recoded.fingerprint != parent.manifest.fingerprint
-        if not moved and (parent.directory / ENCODER).is_dir():
+        if not moved and has_own_encoder(parent.manifest):
             _link(parent.directory / ENCODER, directory / ENCODER)
         derivation.fill(directory)
         manifest = Manifest(

@@ -10,7 +10,9 @@ from app.bundles.endpoints import OLD
 from app.datasets import examples
 from app.datasets.intake import Upload
 from app.datasets.store import DatasetStore
+from tests.support.finetuning import add_head
 from tests.support.service import NAME, Service, build, pairs, running, source
+from xite_core.bundle.bundle import open_bundle
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +23,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     build(home, NAME, source(marker="b"), "20260425T101500000000-000002")
     build(home, NAME, source(marker="c"), "20260425T101500000000-000003")
     build(home, "pairs", pairs())
+    build(home, "demo-tuned", source(), "r1")
+    add_head(open_bundle(home / "bundles" / "demo-tuned" / "r1"), home, "r2-tuned")
     keep_example_dataset(home)
     with running(home, default_bundle=NAME, max_inputs=300, max_text_chars=5000) as service:
         yield service

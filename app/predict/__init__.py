@@ -1,0 +1,1 @@
+"""Classify texts by a fine-tuned head: ``POST /predict``."""
