@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import uuid
 from collections.abc import Mapping
+from threading import Event
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLargeError
+from app.errors import BodyTooLargeError, BodyTooSlowError, DrainingError, MediaTypeError
 from app.logs import frames
 from app.metrics.instruments import count_request
 from app.problems import Respond
@@ -19,6 +21,13 @@ from app.problems import Respond
 log = structlog.get_logger(__name__)
 REQUEST_ID = "X-Request-ID"
 PROBES = ("/health/live", "/health/ready", "/metrics")
+STILL_ANSWERED = ("/health/live", "/metrics")
+"""While the process drains."""
+
+BODY_SECONDS = 20.0
+LEAST_BYTES_A_SECOND = 1024
+"""A body that comes more slowly, after those first seconds, is given up."""
+
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -33,14 +42,21 @@ class RequestMiddleware:
         A body that grows beyond this is refused while it arrives.
     respond : callable
         Renders an exception that nothing else has answered.
+    draining : Event
+        Once set, new requests are refused.
     uploads : mapping of str to int, optional
         Paths with a cap of their own: bodies that are streamed to disk, or hold far more than texts.
     """
 
     def __init__(
-        self, app: ASGIApp, max_body_bytes: int, respond: Respond, uploads: Mapping[str, int] | None = None
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        respond: Respond,
+        draining: Event,
+        uploads: Mapping[str, int] | None = None,
     ) -> None:
-        self.app, self.max_body_bytes, self.respond = app, max_body_bytes, respond
+        self.app, self.max_body_bytes, self.respond, self.draining = app, max_body_bytes, respond, draining
         self.uploads = uploads or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +67,7 @@ class RequestMiddleware:
         exchange = _Exchange(scope, receive, send, self.uploads.get(scope["path"], self.max_body_bytes))
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             try:
-                await self.app(scope, exchange.receive, exchange.send)
+                await self._serve(scope, exchange)
             except Exception as error:
                 log.error("unexpected error", error=type(error).__name__, frames=frames(error))
                 if exchange.status is None:
@@ -59,6 +75,12 @@ class RequestMiddleware:
                     await response(scope, receive, exchange.send)
             finally:
                 exchange.log()
+
+    async def _serve(self, scope: Scope, exchange: _Exchange) -> None:
+        if self.draining.is_set() and scope["path"] not in STILL_ANSWERED:
+            await self.respond(DrainingError(), scope)(scope, exchange.receive, exchange.send)
+            return
+        await self.app(scope, exchange.receive, exchange.send)
 
 
 class _Exchange:
@@ -71,17 +93,35 @@ class _Exchange:
         scope.setdefault("state", {})["request_id"] = self.request_id
         self.started = time.perf_counter()
         self.status: int | None = None
+        self.more_body = True
 
     async def receive(self) -> Message:
-        declared = self.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self.max_body_bytes:
-            raise BodyTooLargeError(self.max_body_bytes)
-        message = await self._receive()
+        if not self.more_body:
+            return await self._receive()
+        self._check_headers()
+        message = await self._in_time()
         if message["type"] == "http.request":
             self.seen += len(message.get("body", b""))
+            self.more_body = message.get("more_body", False)
             if self.seen > self.max_body_bytes:
                 raise BodyTooLargeError(self.max_body_bytes)
         return message
+
+    def _check_headers(self) -> None:
+        declared = self.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self.max_body_bytes:
+            raise BodyTooLargeError(self.max_body_bytes)
+        coding = self.headers.get("content-encoding", "identity")
+        if coding.lower() != "identity":
+            raise MediaTypeError(f"content encoding {coding[:80]!r}; bodies are not decompressed, send them plain")
+
+    async def _in_time(self) -> Message:
+        allowed = BODY_SECONDS + self.seen / LEAST_BYTES_A_SECOND
+        try:
+            async with asyncio.timeout(self.started + allowed - time.perf_counter()):
+                return await self._receive()
+        except TimeoutError:
+            raise BodyTooSlowError from None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

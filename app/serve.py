@@ -95,7 +95,7 @@ def service_programs(settings: Settings, *, jobs: bool) -> list[Program]:
     api = Program(
         "api",
         [sys.executable, "-m", "app.processes.api"],
-        stop_seconds=settings.shutdown_seconds + 10,
+        stop_seconds=settings.drain_seconds + settings.shutdown_seconds + 10,
         essential=True,
     )
     worker = [sys.executable, "-m", "app.worker"]

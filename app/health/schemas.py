@@ -39,7 +39,9 @@ class Limits(BaseModel):
     max_inputs: int
     max_text_chars: int
     queue_tokens: int = Field(description="tokens that may wait or be computed; beyond that 429")
+    queue_seconds: float = Field(description="wait in the queue, as far as it can be told, beyond that 429")
     deadline_seconds: float
+    rate_limit: int | None = Field(description="requests a minute of a key that has no rate of its own")
 
 
 class Info(BaseModel):

@@ -52,6 +52,11 @@ class Jobs:
         self._store = JobStore(connection, JobQueue(connection, settings.job_seconds)) if connection else None
 
     @property
+    def available(self) -> bool:
+        """Whether there is a Redis to keep jobs in, be it away or not."""
+        return self._store is not None
+
+    @property
     def store(self) -> JobStore:
         """Where the jobs are.
 

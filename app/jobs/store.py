@@ -1,7 +1,8 @@
 """The jobs in Redis: every change is one transaction that compares before it sets.
 
 Keys: ``xite:job:ID`` the record, ``:spec`` what was asked for, ``:events`` a stream, ``:lease`` held by the attempt at
-work; ``xite:jobs`` all ids by time, ``xite:jobs:active`` those that somebody has to look after, ``xite:idempotency:*``.
+work; ``xite:jobs`` all ids by time, ``xite:jobs:in:STATE`` those in a state, ``xite:jobs:active`` those that somebody
+has to look after, ``xite:idempotency:*``.
 """
 
 from __future__ import annotations
@@ -311,7 +312,16 @@ class JobStore:
             pipe.delete(*(_key(job.id, part) for part in ("", "spec", "events", "lease")))
             pipe.zrem(ALL, job.id)
             pipe.srem(ACTIVE, job.id)
+            pipe.srem(_in_state(job.status), job.id)
             pipe.execute()
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        with self._redis.pipeline() as pipe:
+            for status in JobStatus:
+                pipe.scard(_in_state(status))
+            found = pipe.execute()
+        return {str(status): int(count) for status, count in zip(JobStatus, found, strict=True)}
 
     def events(self, job_id: str, after: int, limit: int) -> list[StoredEvent]:
         """Events with a number above ``after`` that are still kept, oldest first."""
@@ -360,6 +370,9 @@ class JobStore:
             pipe.xadd(stream, fields, id=f"{number}-0", maxlen=KEPT_EVENTS, approximate=False)
         job = job.but(n_events=job.n_events + len(events))
         pipe.set(_key(job.id), job.dumps())
+        if before is not None and before.status != job.status:
+            pipe.srem(_in_state(before.status), job.id)
+        pipe.sadd(_in_state(job.status), job.id)
         if job.status.is_terminal and not job.activate:
             pipe.srem(ACTIVE, job.id)
         else:
@@ -388,6 +401,10 @@ def parse_events(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list
 
 def _key(job_id: str, part: str = "") -> str:
     return f"xite:job:{job_id}:{part}" if part else f"xite:job:{job_id}"
+
+
+def _in_state(status: JobStatus) -> str:
+    return f"{ALL}:in:{status}"
 
 
 def _loaded(text: bytes | None, job_id: str) -> Job:

@@ -7,6 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from app.jobs.service import Jobs
 from app.metrics.exposition import CONTENT_TYPE, exposition
 
 router = APIRouter(tags=["health"])
@@ -21,5 +22,6 @@ router = APIRouter(tags=["health"])
 )
 async def metrics(request: Request) -> Response:
     """Requests, stages, queue, matches, bundles and jobs, of all processes together."""
-    counts = getattr(request.state, "job_counts", None)
+    jobs: Jobs = request.state.jobs
+    counts = jobs.store.counts if jobs.available else None
     return Response(await asyncio.to_thread(exposition, counts), media_type=CONTENT_TYPE)

@@ -34,6 +34,8 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "host": settings.host,
         "port": settings.port,
         "workers": settings.workers,
+        "http": "app.processes.protocol:GuardedProtocol",
+        "ws": "none",
         "log_config": None,
         "access_log": False,
         "server_header": False,

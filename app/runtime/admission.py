@@ -10,6 +10,9 @@ from app.metrics.instruments import QUEUE_TOKENS
 from xite_core.types import Example
 
 LONGEST_WAIT = 60.0
+LEAST_TURNS = 4
+"""So many requests of any size are admitted at once, however slow the machine."""
+
 CHARACTERS_A_TOKEN = 2
 """A cautious guess for the scripts at hand; only a bound is needed before the texts are tokenized."""
 
@@ -17,15 +20,25 @@ CHARACTERS_A_TOKEN = 2
 class Admission:
     """A bounded amount of admitted tokens; used from the event loop alone.
 
+    Whether a request is admitted depends on what is there, not on its own size: one text and a list are treated alike.
+    Requests take turns in the queue, so a big one delays the others by one turn, and counts as one turn for the wait.
+
     Parameters
     ----------
     limit : int
-        Tokens that may be admitted at once; a single request may exceed it when nothing else is admitted.
+        Tokens beyond which nothing is admitted.
+    seconds : float
+        Wait beyond which nothing is admitted, as far as it can be told.
+    turn : int
+        Tokens of a request that are computed before the others' turn.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int, seconds: float, turn: int) -> None:
+        self.limit, self.seconds, self.turn = limit, seconds, turn
         self.held = 0
+        """Tokens admitted and not answered."""
+        self.ahead = 0
+        """Of these, what a new request would wait for."""
 
     @contextmanager
     def admit(self, tokens: int, rate: float) -> Iterator[None]:
@@ -36,23 +49,28 @@ class Admission:
         tokens : int
             What the request will cost.
         rate : float
-            Tokens a second at present, for the advice when to come back; 0 where unknown.
+            Tokens a second at full load; 0 where unknown.
 
         Raises
         ------
         BusyError
             If the queue is full.
         """
-        if self.held and self.held + tokens > self.limit:
-            raise BusyError(min(self.held / rate if rate else 1.0, LONGEST_WAIT))
-        self._hold(tokens)
+        if self._is_full(rate):
+            raise BusyError(min(self.ahead / rate if rate else 1.0, LONGEST_WAIT))
+        self._hold(tokens, min(tokens, self.turn))
         try:
             yield
         finally:
-            self._hold(-tokens)
+            self._hold(-tokens, -min(tokens, self.turn))
 
-    def _hold(self, tokens: int) -> None:
+    def _is_full(self, rate: float) -> bool:
+        tolerated = max(rate * self.seconds, LEAST_TURNS * self.turn)
+        return self.held >= self.limit or (rate > 0 and self.ahead >= tolerated)
+
+    def _hold(self, tokens: int, ahead: int) -> None:
         self.held += tokens
+        self.ahead += ahead
         QUEUE_TOKENS.set(self.held)
 
 

@@ -65,7 +65,7 @@ class Batcher:
         self._closed = False
         self._stuck: list[_Worker] = []
         self.rate = 0.0
-        """Tokens a second, a moving mean; 0 while unknown."""
+        """Tokens a second of full batches, a moving mean; 0 while unknown."""
         self._worker = self._start()
 
     def announce(self, count: int) -> None:
@@ -199,8 +199,10 @@ class Batcher:
             del self._queue[request]
 
     def _learn(self, tokens: int, seconds: float) -> None:
+        """Small batches say little about the speed at full load, unless they are faster."""
         seen = tokens / max(seconds, 1e-6)
-        self.rate = seen if not self.rate else 0.9 * self.rate + 0.1 * seen
+        if 2 * tokens >= self.budget or seen > self.rate > 0:
+            self.rate = seen if not self.rate else 0.9 * self.rate + 0.1 * seen
 
 
 def _is_dead(part: Part) -> bool:

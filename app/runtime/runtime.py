@@ -44,7 +44,7 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.residents = Residents(settings.home, settings.default_bundle)
-        self.admission = Admission(settings.queue_tokens)
+        self.admission = Admission(settings.queue_tokens, settings.queue_seconds, settings.batch_tokens)
         self.batcher = Batcher(settings.batch_tokens, settings.batch_wait_ms / 1000, settings.stall_seconds)
         self._tokenizers = ThreadPoolExecutor(settings.tokenizer_threads, "tokenize")
         self._poll = asyncio.create_task(self._watch())

@@ -39,12 +39,14 @@ class Settings(BaseSettings):
     max_dataset_rows: int = Field(5_000_000, ge=1, description="rows of an uploaded file")
 
     queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait or be computed; beyond that 429")
+    queue_seconds: float = Field(1.0, gt=0, description="wait in the queue, as far as it can be told, beyond that 429")
     batch_tokens: int = Field(2048, ge=16, description="tokens that are computed together")
     batch_wait_ms: float = Field(3.0, ge=0, le=1000, description="how long a batch waits for requests being tokenized")
     tokenizer_threads: int = Field(2, ge=1, le=64, description="threads that tokenize")
     deadline_seconds: float = Field(60.0, gt=0, description="a request that takes longer is answered 503")
     stall_seconds: float = Field(20.0, gt=0, description="a batch that takes longer, and far more than usual, is stuck")
     poll_seconds: float = Field(0.5, gt=0, le=60, description="how often activations by other processes are looked for")
+    drain_seconds: float = Field(0.0, ge=0, description="how long new requests get 503 before it stops listening")
     shutdown_seconds: int = Field(30, ge=0, description="how long open requests may go on after a stop signal")
     redis_url: str | None = Field(
         None, description="Redis for jobs, such as redis://host:6379/0; default: one of its own in the data directory"

@@ -104,7 +104,7 @@ def test_a_killed_process_leaves_no_gauge_behind(tmp_path: Path) -> None:
         total = number(service, "xite_requests_total", method="POST", route="/match", status="200")
         victim = next(
             child
-            for child in psutil.Process(service.process.pid).children()
+            for child in psutil.Process(service.process.pid).children(recursive=True)
             if "spawn_main" in " ".join(child.cmdline())
         )
         os.kill(victim.pid, signal.SIGKILL)
