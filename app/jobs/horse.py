@@ -26,9 +26,9 @@ def main() -> None:
 
     from app.jobs.connection import connect
     from app.jobs.queue import QUEUE
+    from app.jobs.rq_worker import JobWorker
     from app.logs import configure_logs
     from app.settings.service import load_settings
-    from app.worker import JobWorker
 
     settings = load_settings()
     configure_logs(settings.log_level)

@@ -15,7 +15,7 @@ from app.processes.linux import die_with_parent
 
 log = structlog.get_logger(__name__)
 
-QUICK = 3.0
+QUICK = 20.0
 """Seconds; a process that fails within them has not come up."""
 
 MAX_QUICK = 5

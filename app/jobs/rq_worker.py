@@ -1,0 +1,55 @@
+"""RQ's worker, adapted: how an attempt's process is spawned and how it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+import structlog
+from rq import Queue
+from rq.job import Job as Entry
+from rq.worker import SpawnWorker
+
+from app.jobs import horse
+
+log = structlog.get_logger(__name__)
+
+
+class JobWorker(SpawnWorker):
+    """RQ's worker with a spawn that shows no secret, dies as a family, and hands its job back when stopped.
+
+    What RQ itself thinks of a job (its registries, its retries) plays no part: the job's own record decides, and
+    `Recovery` mends.
+    """
+
+    def fork_work_horse(self, job: Entry, queue: Queue) -> None:
+        """Spawn the process of an attempt."""
+        assert self.execution is not None
+        environment = {
+            **os.environ,
+            horse.PARENT: str(os.getpid()),
+            horse.KEY: self.key,
+            horse.JOB: job.id,
+            horse.EXECUTION: self.execution.id,
+        }
+        command = [sys.executable, "-m", "app.jobs.horse"]
+        self._horse_pid = os.posix_spawn(sys.executable, command, environment, setpgroup=0)
+        log.info("attempt spawned", entry=job.id, pid=self._horse_pid)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Have the job at work handed back instead of waiting for its end."""
+        if self._horse_pid:
+            os.kill(self._horse_pid, signal.SIGTERM)
+
+    def setup_work_horse_signals(self) -> None:
+        """In the work-horse: leave SIGTERM to the attempt, which hands the job back."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def handle_work_horse_killed(self, job: Entry, retpid: int, ret_val: int, rusage: Any) -> None:
+        """Nothing: the lease runs out, and `Recovery` queues the job again."""
+        log.warning("attempt ended without a word", entry=job.id, status=ret_val)
+
+    def procline(self, message: str) -> None:
+        """Nothing: RQ would rename the process."""
