@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +48,6 @@ def augment_file(
     check_target(target)
     augmenter = open_augmenter(home, name, revision)
     options = augmenter.bundle.options.replaced(changes)
-    if changes.get("lam") is not None and changes.get("alpha") is None:
-        options = replace(options, alpha=None)  # a fixed lam wins over a bundle that draws it
     job = FileAugmentation(source, target, options, lang, neighbors, columns)
     with progress_bar(console) as progress:
         task = progress.add_task(f"augmenting {escape(source.name)}", total=count_rows(source))

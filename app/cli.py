@@ -1,4 +1,4 @@
-"""The command line: ``xite build | revise | augment | info | encoders | keys | serve | demo``.
+"""The command line: ``xite build | revise | augment | finetune | predict | info | encoders | keys | serve | demo``.
 
 Heavy imports happen inside the commands, after the thread counts are set and so that ``--help`` answers at once.
 """
@@ -16,9 +16,28 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.auth.commands import commands as keys
+from app.commands.arguments import (
+    AlphaOption,
+    BundleOption,
+    ColumnOption,
+    DrawsOption,
+    HomeOption,
+    KOption,
+    LamOption,
+    PoolOption,
+    RevisionOption,
+    ScoringOption,
+    SubspaceOption,
+    TauOption,
+    ThresholdOption,
+    VotingOption,
+    err,
+    named_values,
+)
+from app.commands.training import finetune, predict
 from app.settings import home, set_threads
 from xite_core.errors import OptionError, XiteError
-from xite_core.types import IndexKind, Scoring, SubspaceKind, Voting
+from xite_core.types import IndexKind
 
 cli = typer.Typer(
     help="Training data for low-resource languages from labeled English.",
@@ -26,13 +45,11 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-err = Console(stderr=True)
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
 EncoderOption = Annotated[str, typer.Option(help="xite-mini, hashing, a local directory, or a hub name")]
-HomeOption = Annotated[Path | None, typer.Option("--home", help="data directory; default: XITE_HOME")]
 
 
 def main() -> None:
@@ -62,22 +79,11 @@ def _fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def _pairs(items: list[str], option: str) -> dict[str, str]:
-    """``NAME=VALUE`` items as a mapping."""
-    out: dict[str, str] = {}
-    for item in items:
-        name, sign, value = item.partition("=")
-        if not (name and sign and value):
-            raise OptionError(option, item, "NAME=VALUE")
-        out[name] = value
-    return out
-
-
 @cli.command()
 def build(
     source: Annotated[Path, typer.Argument(help="labeled English: .jsonl, .csv, .parquet or a dataset directory")],
     name: Annotated[str, typer.Option(help="name of the bundle")],
-    pool: Annotated[list[str] | None, typer.Option(help="unlabeled text of a language, as ko=FILE; repeatable")] = None,
+    pool: PoolOption = None,
     encoder: EncoderOption = "xite-mini",
     pooling: Annotated[str | None, typer.Option(help="mean or cls")] = None,
     layer: Annotated[int | None, typer.Option(help="hidden layer; -1 is the last")] = None,
@@ -86,9 +92,7 @@ def build(
     max_tokens: Annotated[int | None, typer.Option(help="longer texts are cut")] = None,
     index: Annotated[IndexKind, typer.Option(help="search structure")] = IndexKind.AUTO,
     validation: Annotated[float, typer.Option(help="fraction of the labeled rows held out")] = 0.05,
-    column: Annotated[
-        list[str] | None, typer.Option(help="the file's column names, as text=review; repeatable")
-    ] = None,
+    column: ColumnOption = None,
     activate: Annotated[bool, typer.Option(help="make the new revision the active one")] = True,
     seed: Annotated[int, typer.Option(help="of all random choices")] = 0,
     home_dir: HomeOption = None,
@@ -101,11 +105,11 @@ def build(
         home=home_dir or home(),
         name=name,
         source=source,
-        pool={language: Path(file) for language, file in _pairs(pool or [], "pool").items()},
+        pool={language: Path(file) for language, file in named_values(pool, "pool").items()},
         encoder={"name": encoder, **{key: value for key, value in spec.items() if value is not None}},
         index=index,
         validation=validation,
-        columns=_pairs(column or [], "column"),
+        columns=named_values(column, "column"),
         activate=activate,
         seed=seed,
     )
@@ -135,26 +139,24 @@ def revise(
 def augment(
     source: Annotated[Path, typer.Argument(help="target texts: .jsonl, .csv, .parquet or a dataset directory")],
     target: Annotated[Path, typer.Argument(help=".parquet, .jsonl, .csv, or no suffix for a dataset directory")],
-    bundle: Annotated[str | None, typer.Option(help="its name; default: the only one there is")] = None,
-    revision: Annotated[str | None, typer.Option(help="default: the active one")] = None,
+    bundle: BundleOption = None,
+    revision: RevisionOption = None,
     lang: Annotated[str | None, typer.Option(help="language of rows that state none; default: predicted")] = None,
-    k: Annotated[int | None, typer.Option(help="neighbours")] = None,
-    scoring: Annotated[Scoring | None, typer.Option(help="how texts are compared")] = None,
-    voting: Annotated[Voting | None, typer.Option(help="how the label is adopted")] = None,
-    tau: Annotated[float | None, typer.Option(help="temperature of the vote")] = None,
-    min_cosine: Annotated[float | None, typer.Option(help="abstain below")] = None,
-    min_score: Annotated[float | None, typer.Option(help="abstain below")] = None,
-    min_confidence: Annotated[float | None, typer.Option(help="abstain below")] = None,
-    subspace: Annotated[SubspaceKind | None, typer.Option(help="projection of the target vector")] = None,
-    lam: Annotated[float | None, typer.Option(help="interpolation coefficient; 1 is the English end")] = None,
-    alpha: Annotated[float | None, typer.Option(help="draw lam from Beta(alpha, alpha)")] = None,
-    n: Annotated[int | None, typer.Option(help="synthetic embeddings of each text")] = None,
+    k: KOption = None,
+    scoring: ScoringOption = None,
+    voting: VotingOption = None,
+    tau: TauOption = None,
+    min_cosine: ThresholdOption = None,
+    min_score: ThresholdOption = None,
+    min_confidence: ThresholdOption = None,
+    subspace: SubspaceOption = None,
+    lam: LamOption = None,
+    alpha: AlphaOption = None,
+    n: DrawsOption = None,
     normalize: Annotated[bool | None, typer.Option(help="scale them to unit length")] = None,
     seed: Annotated[int | None, typer.Option(help="of the draws")] = None,
     neighbors: Annotated[bool, typer.Option(help="write the neighbours of each text too")] = False,
-    column: Annotated[
-        list[str] | None, typer.Option(help="the file's column names, as text=review; repeatable")
-    ] = None,
+    column: ColumnOption = None,
     home_dir: HomeOption = None,
 ) -> None:
     """Adopt labels for target texts and write interpolated embeddings; resumes after an interruption."""
@@ -174,16 +176,20 @@ def augment(
         changes,
         lang,
         neighbors,
-        _pairs(column or [], "column"),
+        named_values(column, "column"),
         err,
     )
     print(json.dumps(report, ensure_ascii=False, indent=1))
 
 
+cli.command()(finetune)
+cli.command()(predict)
+
+
 @cli.command()
 def info(
     name: Annotated[str | None, typer.Argument(help="a bundle; default: list all")] = None,
-    revision: Annotated[str | None, typer.Option(help="default: the active one")] = None,
+    revision: RevisionOption = None,
     verify: Annotated[bool, typer.Option(help="hash every file again")] = False,
     home_dir: HomeOption = None,
 ) -> None:

@@ -105,7 +105,7 @@ class AugmentOptions:
             raise OptionError("normalize", self.normalize, "true or false")
 
     def replaced(self, changes: Mapping[str, Any]) -> Self:
-        """A copy with some options changed; ``None`` keeps the present value.
+        """A copy with some options changed; ``None`` keeps the present value, but a given ``lam`` alone is not drawn.
 
         Raises
         ------
@@ -116,7 +116,10 @@ class AugmentOptions:
         for name, value in changes.items():
             if name not in known:
                 raise OptionError(name, value, "one of the options " + ", ".join(sorted(known)))
-        return type(self)(**{**asdict(self), **{name: value for name, value in changes.items() if value is not None}})
+        given = {name: value for name, value in changes.items() if value is not None}
+        if "lam" in given:
+            given.setdefault("alpha", None)
+        return type(self)(**{**asdict(self), **given})
 
     def as_dict(self) -> dict[str, Any]:
         """The options as JSON values."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from app.augment.schemas import AugmentChoices
@@ -42,11 +41,7 @@ def with_choices(present: AugmentOptions, request: AugmentChoices) -> AugmentOpt
         changes |= {name: getattr(given, name) for name in INTERPOLATION}
     if changes.get("lam") is not None and changes.get("alpha") is not None:
         raise FieldError("a fixed lam and a drawn one exclude each other", "interpolation", "alpha")
-    options = present.replaced(changes)
-    if changes.get("lam") is not None:
-        # The bundle may draw lam by default; null in a request cannot say "not drawn", a given lam does.
-        options = replace(options, alpha=None)
-    return options
+    return present.replaced(changes)
 
 
 def echoed(options: AugmentOptions) -> dict[str, Any]:

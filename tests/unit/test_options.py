@@ -51,3 +51,11 @@ def test_none_keeps_the_default_and_strings_become_kinds() -> None:
     options = AugmentOptions(k=3).replaced({"k": None, "scoring": "margin"})
     assert (options.k, options.scoring) == (3, Scoring.MARGIN)
     assert AugmentOptions().replaced(options.as_dict()) == options
+
+
+def test_a_given_lam_is_not_drawn() -> None:
+    drawn = AugmentOptions(alpha=0.5)
+    assert drawn.replaced({"lam": 0.3}).alpha is None
+    assert drawn.replaced({"lam": None, "k": 3}).alpha == 0.5
+    assert drawn.replaced({"lam": 0.3, "alpha": 2.0}).alpha == 2.0
+    assert AugmentOptions().replaced(drawn.as_dict()) == drawn

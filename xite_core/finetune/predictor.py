@@ -67,12 +67,22 @@ class Predictor:
         RowError
             If a text is empty, or pairs are given to a bundle of single texts or the reverse.
         """
+        self.check(examples)
+        if not examples:
+            return Prediction([], self.head.probabilities(self.bundle.anchors.vectors[:0]))
+        probabilities = self.head.probabilities((encoded or self.encoder.encode(examples)).vectors)
+        return Prediction([self.bundle.labels[code] for code in probabilities.argmax(1)], probabilities)
+
+    def check(self, examples: Sequence[Example]) -> None:
+        """Refuse pairs for a bundle of single texts and the reverse.
+
+        Raises
+        ------
+        RowError
+            Names the first such text.
+        """
         pairs = self.bundle.manifest.pairs
         for i, example in enumerate(examples):
             if (example.text_pair is not None) != pairs:
                 want = "text pairs: give 'text_pair' too" if pairs else "single texts: leave 'text_pair' out"
                 raise RowError("inputs", i, f"bundle {self.bundle.name!r} holds {want}", "item")
-        if not examples:
-            return Prediction([], self.head.probabilities(self.bundle.anchors.vectors[:0]))
-        probabilities = self.head.probabilities((encoded or self.encoder.encode(examples)).vectors)
-        return Prediction([self.bundle.labels[code] for code in probabilities.argmax(1)], probabilities)

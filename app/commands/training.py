@@ -1,0 +1,121 @@
+"""``xite finetune`` and ``xite predict``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.commands.arguments import (
+    AlphaOption,
+    BundleOption,
+    ColumnOption,
+    DrawsOption,
+    HomeOption,
+    KOption,
+    LamOption,
+    PoolOption,
+    RevisionOption,
+    ScoringOption,
+    SubspaceOption,
+    TauOption,
+    ThresholdOption,
+    VotingOption,
+    err,
+    named_values,
+)
+from app.settings import home
+
+
+def finetune(
+    targets: Annotated[list[str], typer.Argument(help="unlabeled text: FILE, or ko=FILE where rows state no language")],
+    bundle: BundleOption = None,
+    revision: RevisionOption = None,
+    name: Annotated[str | None, typer.Option(help="bundle of the result; default: the same one")] = None,
+    test: Annotated[list[str] | None, typer.Option(help="labeled target rows, for evaluation only; repeatable")] = None,
+    source: Annotated[Path | None, typer.Option(help="labeled English rows beside the bundle's")] = None,
+    pool: PoolOption = None,
+    depth: Annotated[str | None, typer.Option(help="head, top:N or full: what is trained; default: head")] = None,
+    epochs: Annotated[int | None, typer.Option(help="passes over the synthetic examples, at most")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="examples of a step, English ones included")] = None,
+    lr: Annotated[float | None, typer.Option(help="peak learning rate; default: by depth")] = None,
+    replay: Annotated[float | None, typer.Option(help="fraction of each batch that is plain English")] = None,
+    fraction: Annotated[float | None, typer.Option(help="share of the matched texts used, surest first")] = None,
+    balance: Annotated[bool | None, typer.Option(help="as many synthetic examples of each label")] = None,
+    patience: Annotated[int | None, typer.Option(help="epochs without improvement before the end; 0: off")] = None,
+    english_epochs: Annotated[int | None, typer.Option(help="epochs on English alone before the matching")] = None,
+    max_english_drop: Annotated[float | None, typer.Option(help="accuracy on English that may be lost")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32 or float16: how a tuned encoder is stored")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    seed: Annotated[int | None, typer.Option(help="of every random choice")] = None,
+    k: KOption = None,
+    scoring: ScoringOption = None,
+    voting: VotingOption = None,
+    tau: TauOption = None,
+    min_cosine: ThresholdOption = None,
+    min_score: ThresholdOption = None,
+    min_confidence: ThresholdOption = None,
+    subspace: SubspaceOption = None,
+    lam: LamOption = None,
+    alpha: AlphaOption = None,
+    n: DrawsOption = None,
+    activate: Annotated[bool, typer.Option(help="make a result that passes the gate the active revision")] = False,
+    work: Annotated[Path | None, typer.Option(help="folder of checkpoints and artifacts; default: in --home")] = None,
+    column: ColumnOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the whole report as JSON")] = False,
+    home_dir: HomeOption = None,
+) -> None:
+    """Fine-tune a bundle on unlabeled target text; goes on where it was after an interruption.
+
+    The result is a new revision with a head for predict. It fails its gate where English accuracy drops by more than
+    --max-english-drop; such a result is kept but never activated by itself.
+    """
+    from app.finetuning import FineTuneRequest, finetune_bundle
+
+    options: dict[str, Any] = {
+        "depth": depth, "epochs": epochs, "batch_size": batch_size, "lr": lr, "replay": replay, "fraction": fraction,
+        "balance": balance, "patience": patience, "english_epochs": english_epochs,
+        "max_english_drop": max_english_drop, "encoder_dtype": dtype, "device": device, "seed": seed,
+    }  # fmt: skip
+    augment: dict[str, Any] = {
+        "k": k, "scoring": scoring, "voting": voting, "tau": tau, "min_cosine": min_cosine, "min_score": min_score,
+        "min_confidence": min_confidence, "subspace": subspace, "lam": lam, "alpha": alpha, "n": n,
+    }  # fmt: skip
+    request = FineTuneRequest(
+        home=home_dir or home(),
+        targets=targets,
+        bundle=bundle,
+        revision=revision,
+        name=name,
+        target_test=test or [],
+        source=source,
+        pool={language: Path(file) for language, file in named_values(pool, "pool").items()},
+        options=options,
+        augment=augment,
+        columns=named_values(column, "column"),
+        work=work,
+        activate=activate,
+    )
+    result = finetune_bundle(request, err)
+    if as_json:
+        facts = {"bundle": result.bundle.name, "revision": result.bundle.revision, "report": result.report}
+        print(json.dumps(facts, ensure_ascii=False, indent=1))
+        return
+    print(f"{result.bundle.name} {result.bundle.revision}: gate {'passed' if result.passed else 'failed'}")
+
+
+def predict(
+    source: Annotated[Path, typer.Argument(help="texts: .jsonl, .csv, .parquet or a dataset directory")],
+    target: Annotated[Path, typer.Argument(help=".parquet, .jsonl, .csv, or no suffix for a dataset directory")],
+    bundle: BundleOption = None,
+    revision: RevisionOption = None,
+    column: ColumnOption = None,
+    home_dir: HomeOption = None,
+) -> None:
+    """Classify a file of texts with a fine-tuned bundle."""
+    from app.predicting import PredictionRequest, predict_file
+
+    request = PredictionRequest(home_dir or home(), source, target, bundle, revision, named_values(column, "column"))
+    print(json.dumps(predict_file(request, err), ensure_ascii=False, indent=1))

@@ -1,0 +1,108 @@
+"""Classifies a file with a fine-tuned bundle, with a progress bar."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Console
+from rich.markup import escape
+
+from app.progress import progress_bar
+from xite_core.bundle.bundle import open_bundle
+from xite_core.bundle.derive import bundle_encoder
+from xite_core.bundle.store import BundleStore
+from xite_core.errors import InputError, RowError
+from xite_core.finetune.predictor import Prediction, Predictor
+from xite_core.records.readers import count_rows, read_examples
+from xite_core.records.writers import check_target, write_batches
+from xite_core.types import Encoded, Example
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRequest:
+    """What to classify, with which bundle and into which file."""
+
+    home: Path
+    source: Path
+    target: Path
+    bundle: str | None = None
+    revision: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def predict_file(request: PredictionRequest, console: Console) -> dict[str, Any]:
+    """Classify ``source`` into ``target`` and count the labels; the target appears whole or not at all.
+
+    Raises
+    ------
+    XiteError
+        If the bundle has no head, or a row, the target or the disk does not do.
+    """
+    check_target(request.target)
+    if request.source.exists() and request.source.resolve() == request.target.resolve():
+        raise InputError(f"{request.target}: would overwrite the input; choose another name")
+    store = BundleStore(request.home)
+    bundle = open_bundle(store.resolve(request.bundle or store.only_name(), request.revision))
+    predictor = Predictor(bundle, bundle_encoder(bundle))
+    counts: Counter[str] = Counter()
+    with progress_bar(console) as progress:
+        task = progress.add_task(f"classifying {escape(request.source.name)}", total=count_rows(request.source))
+
+        def advance(prediction: Prediction) -> None:
+            counts.update(prediction.labels)
+            progress.update(task, advance=len(prediction.labels))
+
+        batches = _batches(predictor, request, advance)
+        write_batches(request.target, _schema(bundle.labels), batches)
+    return {"texts": counts.total(), "label_counts": dict(counts.most_common())}
+
+
+def _batches(
+    predictor: Predictor, request: PredictionRequest, advance: Callable[[Prediction], None]
+) -> Iterator[pa.RecordBatch]:
+    number = 0
+    for chunk in read_examples(request.source, labeled=False, columns=request.columns):
+        try:
+            predictor.check(chunk)
+            encoded = predictor.encoder.encode(chunk)
+        except RowError as error:
+            raise RowError(request.source.name, number + error.row + 1, error.problem, "row") from error
+        prediction = predictor.predict(chunk, encoded=encoded)
+        yield _batch(chunk, encoded, prediction, predictor)
+        advance(prediction)
+        number += len(chunk)
+
+
+def _batch(examples: Sequence[Example], encoded: Encoded, made: Prediction, predictor: Predictor) -> pa.RecordBatch:
+    bundle = predictor.bundle
+    rows = [
+        {
+            "id": example.id,
+            "text": example.text,
+            "text_pair": example.text_pair,
+            "lang": example.lang,
+            "label": label,
+            "confidence": float(probabilities.max()),
+            "probabilities": dict(zip(bundle.labels, probabilities.tolist(), strict=True)),
+            "n_tokens": int(n_tokens),
+            "truncated": bool(truncated),
+            "bundle": bundle.name,
+            "revision": bundle.revision,
+        }
+        for example, label, probabilities, n_tokens, truncated in zip(
+            examples, made.labels, made.probabilities, encoded.n_tokens, encoded.truncated, strict=True
+        )
+    ]
+    return pa.RecordBatch.from_pylist(rows, _schema(bundle.labels))
+
+
+def _schema(labels: Sequence[str]) -> pa.Schema:
+    strings = [(name, pa.string()) for name in ("id", "text", "text_pair", "lang", "label")]
+    probabilities = pa.struct([(label, pa.float32()) for label in labels])
+    rest = [("n_tokens", pa.int32()), ("truncated", pa.bool_()), ("bundle", pa.string()), ("revision", pa.string())]
+    return pa.schema([*strings, ("confidence", pa.float32()), ("probabilities", probabilities), *rest])
