@@ -11,25 +11,11 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.numbers import number, numbers, series
 from tests.support.service import NAME, Service, build, running, source
 
 SECRET = "zanzibar-teapot"
-
-
-def numbers(service: Service) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    answer = httpx.get(service.url + "/metrics", timeout=30)
-    assert answer.headers["content-type"].startswith("text/plain")
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-    }
-
-
-def number(service: Service, name: str, **labels: str) -> float:
-    return numbers(service).get((name, tuple(sorted(labels.items()))), 0.0)
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one process", "two processes"])
@@ -51,11 +37,15 @@ def test_requests_texts_and_stages_add_up(counted: Service) -> None:
     before = numbers(counted)
     ask(counted, 20, min_cosine=0.999)
     httpx.get(counted.url + "/no/such/route-7")
+    key = series("xite_requests_total", method="GET", route="none", status="404")
+    until = time.monotonic() + 10
+    while numbers(counted).get(key) == before.get(key) and time.monotonic() < until:
+        time.sleep(0.05)  # an answer is counted a moment after it was sent, maybe by the other process
+    time.sleep(0.2)
     after = numbers(counted)
 
     def grown(name: str, **labels: str) -> float:
-        key = (name, tuple(sorted(labels.items())))
-        return after.get(key, 0.0) - before.get(key, 0.0)
+        return after.get(series(name, **labels), 0.0) - before.get(series(name, **labels), 0.0)
 
     assert grown("xite_requests_total", method="POST", route="/match", status="200") == 20
     assert grown("xite_requests_total", method="GET", route="none", status="404") == 1
