@@ -75,6 +75,7 @@ def running(home: Path, *, ready: bool = True, **settings: object) -> Iterator[S
     """Start a service and, unless told otherwise, wait until it is ready."""
     port, log = free_port(), home / "service.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("XITE_")}
+    settings = {"job_workers": 0, **settings}  # few tests run jobs, and a worker costs a second of start
     environment |= {f"XITE_{name.upper()}": str(value) for name, value in settings.items()}
     environment |= {"XITE_HOME": str(home), "XITE_PORT": str(port), "XITE_LOG_LEVEL": "debug"}
     with log.open("wb") as sink:
