@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends
 
 from app.health import service
 from app.health.schemas import Info, Live, Ready
+from app.jobs.endpoints import jobs_of
+from app.jobs.service import Jobs
 from app.routing import problems, runtime_of
 from app.runtime import Runtime
 
@@ -22,9 +24,9 @@ async def live(runtime: RuntimeDependency) -> Live:
 
 
 @router.get("/health/ready", operation_id="ready", summary="Are requests served?", responses=problems(503))
-async def ready(runtime: RuntimeDependency) -> Ready:
+async def ready(runtime: RuntimeDependency, jobs: Annotated[Jobs, Depends(jobs_of)]) -> Ready:
     """503 until the default bundle is loaded and its encoder warm."""
-    return service.ready(runtime)
+    return await service.ready(runtime, jobs)
 
 
 @router.get("/info", operation_id="info", summary="What is this service?")

@@ -7,6 +7,7 @@ from importlib import metadata
 from app.augment.schemas import BundleReference
 from app.errors import NotReadyError, StuckError
 from app.health.schemas import Info, Limits, Live, Model, Ready
+from app.jobs.service import Jobs
 from app.runtime import Resident, Runtime
 
 
@@ -23,8 +24,8 @@ def live(runtime: Runtime) -> Live:
     return Live()
 
 
-def ready(runtime: Runtime) -> Ready:
-    """Ready when the bundle is loaded and the encoder warm.
+async def ready(runtime: Runtime, jobs: Jobs) -> Ready:
+    """Ready when the bundle is loaded and the encoder warm; without Redis all but jobs is served.
 
     Raises
     ------
@@ -33,7 +34,8 @@ def ready(runtime: Runtime) -> Ready:
     """
     if not runtime.ready:
         raise NotReadyError(runtime.residents.problem)
-    return Ready(bundle=_reference(runtime.residents.default), degraded=[])
+    degraded = [] if await jobs.reachable() else ["jobs"]
+    return Ready(bundle=_reference(runtime.residents.default), degraded=degraded)
 
 
 def info(runtime: Runtime) -> Info:
