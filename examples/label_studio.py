@@ -35,7 +35,7 @@ class PersonalToken(httpx.Auth):
 
     def __init__(self, url: str, token: str) -> None:
         self._refresh = httpx.Request("POST", f"{url}/api/token/refresh", json={"refresh": token})
-        self._access = ""
+        self._access = "none yet"
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send with the present token; where that is not valid any more, buy another and send again."""

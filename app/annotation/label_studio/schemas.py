@@ -8,26 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError, from_json
 
-from app.augment.schemas import Request, ScoringName, VotingName
+from app.annotation.schemas import LabelChoices
 
 
 class ProtocolRequest(BaseModel):
     """Base of what Label Studio sends."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-
-class Connection(Request):
-    """How a project is answered: the extra parameters of its connection. What is absent has the bundle's value."""
-
-    bundle: str | None = Field(None, max_length=128, description="name of a bundle; default: the service's")
-    k: int | None = Field(None, ge=1, le=256, description="neighbours that are retrieved and vote")
-    scoring: ScoringName | None = Field(None, description="how a text and an English example are compared")
-    voting: VotingName | None = Field(None, description="how the label is adopted")
-    tau: float | None = Field(None, ge=1e-4, le=1e4, description="temperature of the vote")
-    min_cosine: float | None = Field(None, ge=-1, le=1, description="predict nothing below")
-    min_score: float | None = Field(None, ge=-1e6, le=1e6, description="predict nothing below")
-    min_confidence: float | None = Field(None, ge=0, le=1, description="predict nothing below")
 
 
 def _as_object(value: Any) -> Any:
@@ -45,7 +32,7 @@ class SetupRequest(ProtocolRequest):
 
     project: str | None = Field(None, max_length=128, description="the project's number and time of creation")
     label_schema: str = Field(alias="schema", description="the project's labeling configuration")
-    extra_params: Annotated[Connection | None, BeforeValidator(_as_object)] = Field(
+    extra_params: Annotated[LabelChoices | None, BeforeValidator(_as_object)] = Field(
         None, description="how the project is answered; kept until the next setup"
     )
 

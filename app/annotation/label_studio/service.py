@@ -6,7 +6,6 @@ import asyncio
 
 from app.annotation.label_studio.configuration import Labeling, labeling_of
 from app.annotation.label_studio.schemas import (
-    Connection,
     PredictRequest,
     PredictResponse,
     Setup,
@@ -15,7 +14,8 @@ from app.annotation.label_studio.schemas import (
 )
 from app.annotation.label_studio.store import AnnotationStore
 from app.annotation.label_studio.tasks import Unusable, nothing, predicted, read_task
-from app.annotation.matching import match_all
+from app.annotation.schemas import LabelChoices
+from app.annotation.verdicts import verdicts
 from app.runtime import Residents, Runtime
 from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.types import Example
@@ -33,7 +33,7 @@ async def setup(residents: Residents, store: AnnotationStore, request: SetupRequ
     StorageError
         If the disk refuses.
     """
-    wanted = request.extra_params or Connection()
+    wanted = request.extra_params or LabelChoices()
     facts = await asyncio.to_thread(manifest_of, residents, wanted.bundle)
     labeling = labeling_of(request.label_schema, facts.labels, pairs=facts.pairs, field="schema")
     if request.project is not None:
@@ -53,14 +53,13 @@ async def predict(runtime: Runtime, store: AnnotationStore, request: PredictRequ
     resident = await runtime.residents.snapshot(wanted.bundle)
     bundle = resident.bundle
     labeling = labeling_of(request.label_config, bundle.labels, pairs=bundle.manifest.pairs)
-    options = bundle.options.replaced(wanted.model_dump(exclude={"bundle"}))
     read = [read_task(task, labeling, runtime.settings.max_text_chars) for task in request.tasks]
     usable = [one for one in read if isinstance(one, Example)]
-    matches = iter([text.match for text in await match_all(runtime, resident, usable, options)])
+    found = iter(await verdicts(runtime, resident, usable, wanted))
     results = [
         nothing(one.reason, bundle.revision)
         if isinstance(one, Unusable)
-        else predicted(next(matches), labeling, bundle.revision)
+        else predicted(next(found), labeling, bundle.revision)
         for one in read
     ]
     return PredictResponse(results=results, model_version=bundle.revision)
@@ -79,10 +78,10 @@ async def versions(residents: Residents) -> Versions:
     return Versions(versions=found[::-1])
 
 
-async def connection_of(store: AnnotationStore, project: str | None) -> Connection:
+async def connection_of(store: AnnotationStore, project: str | None) -> LabelChoices:
     """How a project wants to be answered, as its last setup said."""
     kept = await asyncio.to_thread(store.connection, project) if project is not None else None
-    return Connection() if kept is None else Connection.model_validate_json(kept)
+    return LabelChoices() if kept is None else LabelChoices.model_validate_json(kept)
 
 
 def manifest_of(residents: Residents, name: str | None) -> Manifest:

@@ -1,4 +1,4 @@
-"""Tasks as texts to match, and matches as predictions."""
+"""Tasks as texts to label, and labels as predictions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from app.annotation.label_studio.configuration import Labeling
 from app.annotation.label_studio.schemas import Prediction
+from app.annotation.verdicts import Verdict
 from app.augment.schemas import InputObject
-from xite_core.types import Example, Match
+from xite_core.types import Example
 
 NOTHING = 0.0
 """Score of an empty prediction: below that of any label, so that sorting by score brings it to an annotator first."""
@@ -21,7 +22,7 @@ UNKNOWN_CHOICE = "label_is_no_choice"
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Why a task has no text to match."""
+    """Why a task has no text to label."""
 
     reason: str
 
@@ -59,11 +60,11 @@ def read_task(task: Any, labeling: Labeling, max_chars: int) -> Example | Unusab
     return Example(given.text, given.text_pair, None, None, given.lang)
 
 
-def predicted(match: Match, labeling: Labeling, revision: str) -> Prediction:
-    """A match as a prediction: empty where it abstained, or where its label is no choice of the project."""
-    if match.label is None:
-        return nothing(str(match.reason), revision)
-    choice = labeling.said.get(match.label)
+def predicted(verdict: Verdict, labeling: Labeling, revision: str) -> Prediction:
+    """A verdict as a prediction: empty where there is no label, or where it is no choice of the project."""
+    if verdict.label is None:
+        return nothing(str(verdict.reason), revision)
+    choice = labeling.said.get(verdict.label)
     if choice is None:
         return nothing(UNKNOWN_CHOICE, revision)
     control = labeling.control
@@ -73,7 +74,7 @@ def predicted(match: Match, labeling: Labeling, revision: str) -> Prediction:
         "type": control.kind,
         "value": control.value(choice),
     }
-    return Prediction(result=[region], score=match.confidence, model_version=revision)
+    return Prediction(result=[region], score=verdict.confidence, model_version=revision)
 
 
 def nothing(reason: str, revision: str) -> Prediction:

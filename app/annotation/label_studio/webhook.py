@@ -7,7 +7,7 @@ import asyncio
 from app.annotation.label_studio.events import CREATED, DELETED, START, annotated_in
 from app.annotation.label_studio.schemas import ProjectFacts, WebhookAnswer, WebhookRequest
 from app.annotation.label_studio.service import connection_of, labeling_for, manifest_of
-from app.annotation.label_studio.store import AnnotationStore
+from app.annotation.label_studio.store import Annotated, AnnotationStore
 from app.annotation.label_studio.training import TrainingStarter, training_request
 from app.errors import FieldError
 from app.runtime import Runtime
@@ -38,7 +38,8 @@ async def record(
     runtime: Runtime, store: AnnotationStore, event: WebhookRequest, project: ProjectFacts
 ) -> WebhookAnswer:
     """Remember what annotators submitted, forget what they took back."""
-    found, gone = [], [one.id for one in event.annotations]
+    found: list[Annotated] = []
+    gone = [one.id for one in event.annotations]
     if event.action != DELETED:
         wanted = await connection_of(store, project.uid)
         facts = await asyncio.to_thread(manifest_of, runtime.residents, wanted.bundle)
