@@ -1,7 +1,7 @@
 """Validation in a process of its own: an uploaded file may be made to exhaust memory or to crash a decoder.
 
-``python -m app.datasets.checking`` reads a task as JSON from standard input and writes what came of it to standard
-output; `check` starts it.
+``python -m app.datasets.checking PARENT`` reads a task as JSON from standard input and writes what came of it to
+standard output; `check` starts it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,17 +17,19 @@ from typing import Any
 
 from app.datasets.intake import Limits, Upload
 from app.datasets.record import DatasetRecord
+from app.datasets.store import DatasetStore
 from app.errors import DatasetRefusedError
+from app.processes.linux import die_with_parent, limit_memory
 from xite_core.errors import StorageError
 
-MEMORY = 2 * 2**30
-"""Address space of the process, in bytes: pyarrow's own code, and a row group in several forms."""
+MEMORY = 1536
+"""MiB that the process may fill: a row group, and a batch of its rows, in several forms."""
 
 PATIENCE = 900.0
 """Seconds that a file may take."""
 
 _QUIET = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}
-"""Allocators that reserve address space in advance would use up the limit."""
+"""Allocators that reserve memory in advance would use up the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ async def check(task: Task) -> DatasetRecord:
         If the disk refuses.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-m", __name__, str(os.getpid()), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         env={**os.environ, **_QUIET},
     )  # fmt: skip
     try:
@@ -76,12 +77,16 @@ async def check(task: Task) -> DatasetRecord:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return _outcome(process.returncode, out)
+        if process.returncode:
+            await asyncio.to_thread(DatasetStore(task.home).discard, task.dataset_id)
+    return _outcome(process.returncode or 0, out)
 
 
-def _outcome(status: int | None, out: bytes) -> DatasetRecord:
-    if status != 0 or not out:
+def _outcome(status: int, out: bytes) -> DatasetRecord:
+    if status < 0:  # a signal: not our code but a decoder ended it
         raise DatasetRefusedError("its decoder gave up on it: the file is damaged, or far too large when decoded")
+    if status:
+        raise RuntimeError(f"the validation ended with status {status}")
     answer: dict[str, Any] = json.loads(out)
     match answer["outcome"]:
         case "kept":
@@ -100,16 +105,14 @@ def _answer(work: Callable[[], DatasetRecord]) -> dict[str, Any]:
     except StorageError as error:
         return {"outcome": "storage", "path": str(error.path), "reason": error.reason}
     except MemoryError:
-        problem = f"needs more than {MEMORY >> 20:,} MiB when decoded; split the file"
+        problem = f"needs more than {MEMORY:,} MiB when decoded; split the file"
         return {"outcome": "refused", "problem": problem, "rows": []}
 
 
 def main() -> None:
-    """Do the task on standard input."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    from app.datasets.store import DatasetStore
-
+    """Do the task on standard input, for the parent whose process id is the argument."""
+    die_with_parent(int(sys.argv[1]))
+    limit_memory(MEMORY)
     task = Task.from_json(sys.stdin.buffer.read())
     answer = _answer(lambda: DatasetStore(task.home).add(task.path, task.upload, task.limits, task.dataset_id))
     sys.stdout.write(json.dumps(answer))

@@ -167,6 +167,11 @@ class DatasetStore:
             raise DatasetNotFoundError(dataset_id) from None
         shutil.rmtree(hidden, ignore_errors=True)
 
+    def discard(self, dataset_id: str) -> None:
+        """Remove what a process left that was ended while it added a dataset."""
+        for path in self.root.glob(f".{dataset_id}.*.tmp"):
+            shutil.rmtree(path, ignore_errors=True)
+
     def sweep(self) -> None:
         """Remove what a killed process left half-written long ago."""
         for path in self.root.glob(".*.tmp*"):

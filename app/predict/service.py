@@ -14,9 +14,6 @@ from app.runtime import Resident, Runtime
 from xite_core.finetune.predictor import Prediction
 from xite_core.types import Encoded, Example
 
-RENDER_INLINE = 32
-"""Bigger answers are computed and rendered off the event loop."""
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -49,7 +46,7 @@ async def predict(runtime: Runtime, request: PredictRequest) -> bytes:
     def answer() -> bytes:
         return rendered(Outcome(resident, examples, encoded, predictor.predict(examples, encoded=encoded)))
 
-    return answer() if len(examples) <= RENDER_INLINE else await runtime.in_pool(answer)
+    return await runtime.in_pool(answer)
 
 
 def rendered(outcome: Outcome) -> bytes:
