@@ -11,6 +11,8 @@ from fastapi import FastAPI
 
 from app.annotation.label_studio.endpoints import BIG_BODIES
 from app.annotation.label_studio.endpoints import router as label_studio_router
+from app.annotation.review.endpoints import router as review_router
+from app.annotation.suggestions.endpoints import router as suggestions_router
 from app.augment.endpoints import router as augment_router
 from app.auth.middleware import AuthMiddleware
 from app.bundles.endpoints import router as bundles_router
@@ -70,6 +72,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         health_router,
         jobs_router,
         label_studio_router,
+        suggestions_router,
+        review_router,
         metrics_router,
         predict_router,
     ):

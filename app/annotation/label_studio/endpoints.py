@@ -66,7 +66,7 @@ async def setup(
     operation_id="label_studio_predict",
     summary="Predict tasks",
     response_model_exclude_none=True,
-    responses=problems(404, *BODY_PROBLEMS),
+    responses=problems(404, 409, *BODY_PROBLEMS),
 )
 async def predict(
     request: Request,

@@ -1,0 +1,1 @@
+"""Where to spend people: ``POST /review``."""

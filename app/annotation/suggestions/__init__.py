@@ -1,0 +1,1 @@
+"""Labels for Argilla and doccano: ``POST /argilla/suggestions`` and ``POST /doccano/label``."""
