@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import Scope
 
 from app.errors import NAMESPACE, Fault, ServiceError, fault_of
@@ -65,10 +66,21 @@ def add_handlers(app: FastAPI, respond: Respond) -> None:
     """Answer every exception of the table; the unexpected ones are left to the outermost middleware."""
 
     async def handle(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            error.headers = _allowing(app.openapi()["paths"], request.url.path) or error.headers
         return respond(error, request.scope)
 
     for kind in (XiteError, ServiceError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, handle)
+
+
+def _allowing(paths: Mapping[str, Any], path: str) -> dict[str, str]:
+    """The methods of the path that fits best; the router tells those of the first fitting route only."""
+    fitting = [template for template in paths if compile_path(template)[0].match(path)]
+    if not fitting:
+        return {}
+    best = min(fitting, key=lambda template: template.count("{"))
+    return {"Allow": ", ".join(sorted(method.upper() for method in paths[best]))}
 
 
 def responder(home: Path) -> Respond:

@@ -29,7 +29,13 @@ def _usable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_usable)]
+Text = Annotated[str, AfterValidator(_usable), Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
+
+NAME_SHAPE: dict[str, Any] = {"pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
+"""Of bundles and revisions, for the description alone; the store checks it, in words."""
+
+LARGEST_SEED = 2**53 - 1
+"""Larger whole numbers are not the same in every JSON parser."""
 
 
 class Request(BaseModel):
@@ -84,13 +90,15 @@ class AugmentChoices(Request):
     min_confidence: float | None = Field(None, ge=0, le=1, description="abstain below")
     subspace: SubspaceName | None = Field(None, description="projection of the target vector before interpolation")
     interpolation: Interpolation | None = Field(None, description="ignored by /match")
-    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="of the draws of lam")
+    seed: int | None = Field(None, ge=0, le=LARGEST_SEED, description="of the draws of lam")
 
 
 class AugmentRequest(AugmentChoices):
     """Target texts and options; an option that is null or absent has the bundle's value."""
 
-    bundle: str | None = Field(None, description="name of a bundle; default: the service's")
+    bundle: str | None = Field(
+        None, json_schema_extra=NAME_SHAPE, description="name of a bundle; default: the service's"
+    )
     inputs: list[Input] = Field(min_length=1, description="target texts")
     include: list[Include] | None = Field(None, description="parts of the answer; default: both (/match: neighbors)")
     encoding_format: EncodingFormat | None = Field(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path
 
+from app.augment.schemas import NAME_SHAPE
 from app.bundles import service
 from app.bundles.schemas import ActivateRequest, BundleDetail, BundleItem, BundleList, Deleted
 from app.routing import JsonRoute, problems, runtime_of
@@ -16,8 +17,13 @@ RuntimeDependency = Annotated[Runtime, Depends(runtime_of)]
 
 NAME = "demo-sentiment"
 OLD = "20260424T101500000000-1a2b3c"
-NameParameter = Annotated[str, Path(description="name of a bundle", openapi_examples={"demo": {"value": NAME}})]
-RevisionParameter = Annotated[str, Path(description="a revision", openapi_examples={"old": {"value": OLD}})]
+NameParameter = Annotated[
+    str,
+    Path(description="name of a bundle", json_schema_extra=NAME_SHAPE, openapi_examples={"demo": {"value": NAME}}),
+]
+RevisionParameter = Annotated[
+    str, Path(description="a revision", json_schema_extra=NAME_SHAPE, openapi_examples={"old": {"value": OLD}})
+]
 _LATEST: dict[str, Any] = {"latest": {"summary": "The newest revision", "value": {"revision": service.LATEST}}}
 
 

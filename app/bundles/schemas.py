@@ -6,13 +6,18 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from app.augment.schemas import Request
+from app.augment.schemas import NAME_SHAPE, Request
 
 
 class ActivateRequest(Request):
     """Which revision to activate."""
 
-    revision: str = Field(min_length=1, max_length=64, description="a published revision, or `latest` for the newest")
+    revision: str = Field(
+        min_length=1,
+        max_length=64,
+        json_schema_extra=NAME_SHAPE,
+        description="a published revision, or `latest` for the newest",
+    )
 
 
 class RevisionItem(BaseModel):

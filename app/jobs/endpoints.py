@@ -19,7 +19,11 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=JsonRoute)
 JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="a job's id")]
 Key = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", description="the same key and body give the first answer again, for a week"),
+    Header(
+        alias="Idempotency-Key",
+        json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
+        description="the same key and body give the first answer again, for a week",
+    ),
 ]
 _ACCEPTED: Responses = {
     202: {"description": "Accepted; `Location` is the job.", "headers": {"Location": {"schema": {"type": "string"}}}}

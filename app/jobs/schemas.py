@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.augment.schemas import AugmentChoices, Input, Request, Text
+from app.augment.schemas import LARGEST_SEED, AugmentChoices, Input, Request, Text
 
 BundleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 DatasetId = Annotated[str, Field(pattern=r"^ds_[A-Za-z0-9]{1,64}$")]
@@ -97,7 +97,7 @@ class FinetuneRequest(Request):
     depth: str | None = Field(None, pattern=r"^(head|full|top:[1-9][0-9]{0,2})$", description="head, top:n or full")
     augment: AugmentChoices | None = None
     hyperparameters: Hyperparameters | None = None
-    seed: int | None = Field(None, ge=0, le=2**63 - 1)
+    seed: int | None = Field(None, ge=0, le=LARGEST_SEED)
     max_english_drop: float | None = Field(None, ge=0, le=1, description="the gate: accuracy that English may lose")
     auto_activate: bool = Field(False, description="make the result active if it passes the gate")
     bundle: BundleName | None = Field(None, description="name of the result; default: the source bundle's")
@@ -125,7 +125,7 @@ class BuildRequest(Request):
     index: Literal["auto", "flat", "hnsw", "ivf_sq8"] = "auto"
     validation: float = Field(0.05, ge=0, le=0.5, description="share of the rows held out; fine-tuning needs some")
     options: AugmentChoices | None = Field(None, description="the bundle's own options")
-    seed: int = Field(0, ge=0, le=2**63 - 1)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
     activate: bool = True
     metadata: Metadata = Field(default_factory=dict)
 

@@ -6,13 +6,15 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from app.augment.schemas import BundleReference, Input, Request, Usage
+from app.augment.schemas import NAME_SHAPE, BundleReference, Input, Request, Usage
 
 
 class PredictRequest(Request):
     """Texts to classify."""
 
-    bundle: str | None = Field(None, description="name of a fine-tuned bundle; default: the service's")
+    bundle: str | None = Field(
+        None, json_schema_extra=NAME_SHAPE, description="name of a fine-tuned bundle; default: the service's"
+    )
     inputs: list[Input] = Field(min_length=1, description="texts in any language that the encoder knows")
 
 

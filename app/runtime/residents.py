@@ -120,7 +120,7 @@ class Residents:
         NotReadyError
             If the default is still being loaded.
         """
-        chosen = name or self._default
+        chosen = self._default if name is None else name
         if chosen is None:
             chosen = await self._run(self.store.only_name)
         found = self._active.get(chosen)
