@@ -1,4 +1,4 @@
-"""The command line: ``xite build | revise | augment | finetune | predict | info | encoders | keys | serve | demo``.
+"""The command line, ``xite``: what it can do is said by ``xite --help``.
 
 Heavy imports happen inside the commands, after the thread counts are set and so that ``--help`` answers at once.
 """
@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.auth.commands import commands as keys
+from app.commands.annotation import export, review
 from app.commands.arguments import (
     AlphaOption,
     BundleOption,
@@ -34,6 +35,7 @@ from app.commands.arguments import (
     err,
     named_values,
 )
+from app.commands.evidence import evaluate
 from app.commands.training import finetune, predict
 from app.settings import home, set_threads
 from xite_core.errors import OptionError, XiteError
@@ -184,6 +186,9 @@ def augment(
 
 cli.command()(finetune)
 cli.command()(predict)
+cli.command()(evaluate)
+cli.command()(review)
+cli.command()(export)
 
 
 @cli.command()

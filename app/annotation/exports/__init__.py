@@ -1,0 +1,1 @@
+"""Augmented texts as files for annotation tools."""
