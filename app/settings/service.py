@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     )
     job_workers: int = Field(1, ge=0, le=64, description="job workers that `xite serve` starts beside the API")
     job_threads: int | None = Field(None, ge=1, le=1024, description="numeric threads of a job; default: one a core")
-    job_memory_mb: int | None = Field(None, ge=256, description="memory that a job's process may allocate")
+    job_memory_mb: int | None = Field(None, ge=64, description="memory that a job's process may allocate")
     job_seconds: int = Field(86_400, ge=1, description="how long one attempt at a job may take")
     job_lease_seconds: float = Field(10.0, ge=1, le=600, description="silence after which an attempt counts as dead")
     job_strikes: int = Field(10, ge=1, description="attempts in a row that may die without progress")
