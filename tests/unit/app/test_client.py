@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ import pytest
 
 from app.augment.examples import AUGMENT_ANSWER
 from app.client import ApiError, AsyncClient, Client, ConnectionFailedError
+from app.datasets.examples import DATASET
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -120,6 +122,33 @@ def test_chunks_stay_below_the_cap_on_bodies() -> None:
     assert len(list(sync_client(measure).augment_all(["한" * 50_000] * 10, chunk=256))) == 10
     assert len(sizes) > 1
     assert max(sizes) < 1_000_000
+
+
+def test_an_upload_is_sent_again_from_its_start(naps: list[float], tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text\n" + "a text\n" * 50_000, "utf8")
+    bodies: list[bytes] = []
+
+    def receive(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content)
+        return httpx.Response(201, json=DATASET) if len(bodies) > 1 else httpx.Response(503, json={})
+
+    seen: list[tuple[int, int | None]] = []
+    made = sync_client(receive).upload_dataset(
+        path, lang="ko", columns={"text": "review"}, progress=lambda done, of: seen.append((done, of))
+    )
+    assert made.id == DATASET["id"]
+    assert len(bodies) == 2
+    for body in bodies:
+        assert path.read_bytes() in body
+        assert b'name="lang"\r\n\r\nko' in body
+        assert b'name="column"\r\n\r\ntext=review' in body
+    size = path.stat().st_size
+    assert [done for done, _ in seen].count(size) == 2
+    assert {of for _, of in seen} == {size}
+    bodies.clear()
+    assert asyncio.run(async_client(receive).upload_dataset(path)) == made
+    assert all(path.read_bytes() in body for body in bodies)
 
 
 def test_both_clients_have_the_same_calls() -> None:
