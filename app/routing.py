@@ -20,6 +20,9 @@ from app.runtime import Runtime
 T = TypeVar("T")
 Responses = dict[int | str, dict[str, Any]]
 
+MAX_DEPTH = 64
+"""Levels of a body; far more than any call needs, far fewer than what hurts those that walk through it."""
+
 _MEANINGS = {
     400: "The body is not JSON.",
     401: "No valid API key.",
@@ -104,6 +107,14 @@ def parse_json(body: bytes) -> Any:
     MalformedBodyError
         If it is not JSON.
     """
+    value = _parsed(body)
+    # no body is deeper than it has brackets, so nearly all are let through without a look
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise MalformedBodyError(f"nested too deeply; at most {MAX_DEPTH} levels")
+    return value
+
+
+def _parsed(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -114,6 +125,21 @@ def parse_json(body: bytes) -> Any:
         raise MalformedBodyError(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
     except (ValueError, RecursionError):
         raise MalformedBodyError("not readable: nested too deeply, or a number with too many digits") from None
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                inner.extend(each.values())
+            elif isinstance(each, list):
+                inner.extend(each)
+        level = [each for each in inner if isinstance(each, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def runtime_of(request: Request) -> Runtime:

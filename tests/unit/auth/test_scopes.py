@@ -56,7 +56,7 @@ def test_only_probes_need_no_key(scopes: dict[str, Scope | None]) -> None:
 
 
 def test_changing_calls_need_more_than_read_unless_they_only_compute(scopes: dict[str, Scope | None]) -> None:
-    computing = {"match", "augment", "predict", "review", "v1", "label-studio", "argilla"}
+    computing = {"match", "augment", "predict", "review", "v1", "label-studio", "argilla", "doccano"}
     for call, scope in scopes.items():
         method, path = call.split()
         if method != "GET" and path.split("/")[1] not in computing:
