@@ -71,8 +71,13 @@ def configuration(labels: Sequence[str]) -> str:
 
 
 def create_project(client: httpx.Client, title: str, labels: Sequence[str]) -> int:
-    """A new project; its predictions are shown to annotators."""
-    body = {"title": title, "label_config": configuration(labels), "show_collab_predictions": True}
+    """A new project: predictions are shown to annotators, who get the least certain tasks first."""
+    body = {
+        "title": title,
+        "label_config": configuration(labels),
+        "show_collab_predictions": True,
+        "sampling": "Uncertainty sampling",
+    }
     return int(call(client, "POST", "/api/projects/", body)["id"])
 
 
@@ -101,9 +106,15 @@ def import_tasks(client: httpx.Client, project: int, files: Sequence[Path]) -> i
 
 
 def predict(client: httpx.Client, project: int) -> list[dict[str, Any]]:
-    """Have all tasks predicted; give the tasks, the least certain first."""
+    """Have all tasks predicted; give the tasks, the least certain first.
+
+    Label Studio sorts by the scores of the version that the project names, and a new connection makes it name the
+    connection's title, which no prediction has: it is set to the version of the predictions here.
+    """
     everything = {"selectedItems": {"all": True, "excluded": []}}
     call(client, "POST", f"/api/dm/actions?id=retrieve_tasks_predictions&project={project}", everything)
+    (connection,) = call(client, "GET", f"/api/ml/?project={project}")
+    call(client, "PATCH", f"/api/projects/{project}/", {"model_version": connection["model_version"]})
     tasks: list[dict[str, Any]] = call(client, "GET", f"/api/tasks?project={project}&page_size=1000&fields=all")[
         "tasks"
     ]
@@ -112,7 +123,7 @@ def predict(client: httpx.Client, project: int) -> list[dict[str, Any]]:
 
 def show_least_certain_first(client: httpx.Client, project: int) -> int:
     """A tab of the project's page with predictions and their scores, the least certain first; give its number."""
-    shown = ("id", "data.text", "data.lang", "predictions_results", "predictions_score", "total_annotations")
+    shown = ("id", "data", "data.text", "data.lang", "predictions_results", "predictions_score", "total_annotations")
     columns = call(client, "GET", f"/api/dm/columns?project={project}")["columns"]
     names = [f"{column['parent']}.{column['id']}" if column.get("parent") else column["id"] for column in columns]
     hidden = [f"tasks:{name}" for name in names if name not in shown]

@@ -7,6 +7,7 @@ pages go into the folder that is given, where Chromium is installed.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,7 +58,7 @@ def main(pictures: Path | None) -> None:
         build_bundle(BuildRequest(home=home, name=NAME, source=demo_file("reviews", "en")), Console(stderr=True))
         add_key = ("keys", "add", "label-studio", "--scope", "read", "--scope", "write")
         key = Command(home, folder).succeed(*add_key).strip()
-        with server.label_studio(studio_home) as studio, running(home) as service:
+        with server.label_studio(studio_home) as studio, running(home, job_workers=1) as service:
             say(f"Label Studio {server.VERSION} at {studio.url}, XITE at {service.url}")
             with label_studio(studio.url, studio.token) as client:
                 Walk(client, service, key, folder, studio.url, pictures).run()
@@ -99,6 +100,10 @@ class Walk:
         )
         tasks = self._predicts(project)
         tab = show_least_certain_first(self.client, project)
+        shown = call(self.client, "GET", f"/api/tasks?view={tab}&page_size=100")["tasks"]
+        check([label_of(task) for task in shown] == [label_of(task) for task in tasks], "so they do on its page")
+        first = call(self.client, "GET", f"/api/projects/{project}/next")
+        check(label_of(first) is None, "an annotator gets an abstained task first")
         if self.pictures:
             self._take_pictures(project, tab, tasks[-1]["id"])
         self._annotates(tasks)
@@ -196,4 +201,5 @@ def check(holds: bool, words: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None)
