@@ -1,4 +1,4 @@
-"""The command line, ``xite``: what it can do is said by ``xite --help``.
+"""The command line: ``xite build | revise | augment | finetune | predict | evaluate | info | serve | ...``.
 
 Heavy imports happen inside the commands, after the thread counts are set and so that ``--help`` answers at once.
 """

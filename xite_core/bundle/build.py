@@ -158,6 +158,7 @@ class Builder:
         defaults: AugmentOptions | None = None,
         origin: Mapping[str, Any] | None = None,
         revision: str | None = None,
+        validation: Sequence[Example] = (),
     ) -> Bundle:
         """Build, publish and open a bundle; which revision is active does not change.
 
@@ -176,6 +177,8 @@ class Builder:
             Where the rows came from, as JSON values.
         revision : str, optional
             The revision's name; made up where not given.
+        validation : sequence of Example, optional
+            Labeled rows to hold out, instead of a share of ``source``; source rows of the same text are held out too.
 
         Raises
         ------
@@ -190,8 +193,11 @@ class Builder:
             raise InputError("there are no labeled rows")
         pairs = first[0].text_pair is not None
         vectors = self._encode_pool(pool, pairs)
-        anchors = ([Anchor(example) for example in chunk] for chunk in chain([first], chunks) if chunk)
+        rows = chain([first], chunks, [validation])
+        anchors = ([Anchor(example) for example in chunk] for chunk in rows if chunk)
         hold_out = HoldOut(self.options)
+        if validation:
+            hold_out = HoldOut(replace(self.options, validation=0), (example.text for example in validation))
         return self._publish(
             name, anchors, vectors, pairs, defaults or AugmentOptions(), origin or {}, hold_out, revision
         )

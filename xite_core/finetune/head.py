@@ -1,4 +1,4 @@
-"""The linear head: a multinomial logistic regression on text vectors."""
+"""The linear head: a multinomial logistic regression on text vectors, and a lexicon beside it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from scipy.special import log_softmax, softmax
 
 from xite_core.errors import BundleDamagedError
 from xite_core.index.vectors_file import read_matrices, write_matrices
+from xite_core.lexicon import BUCKETS, Bag, Lexicon
 from xite_core.types import FloatArray, IntArray
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
@@ -24,7 +25,7 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Class scores ``W u + b``.
+    """Class scores ``W u + b``, and those of a lexicon added where there is one.
 
     Parameters
     ----------
@@ -32,23 +33,39 @@ class Head:
         W.
     bias : ndarray of float32, (C,)
         b.
+    lexicon : Lexicon, optional
+        Of the target languages.
     """
 
     weight: FloatArray
     bias: FloatArray
+    lexicon: Lexicon | None = None
 
-    def probabilities(self, vectors: FloatArray) -> FloatArray:
-        """Distribution over the classes, float32 (n, C)."""
-        scores = vectors @ self.weight.T + self.bias
-        return np.asarray(softmax(scores.astype(np.float64), axis=1), np.float32)
+    def scores(self, vectors: FloatArray, bag: Bag | None = None) -> FloatArray:
+        """Class scores, float32 (n, C).
 
-    def predict(self, vectors: FloatArray) -> IntArray:
-        """Most likely class, int64 (n,)."""
-        return np.asarray((vectors @ self.weight.T + self.bias).argmax(1), np.int64)
+        Parameters
+        ----------
+        vectors : ndarray of float32, (n, d)
+            Unit vectors.
+        bag : CSR matrix, (n, BUCKETS), optional
+            Features of the same texts; without it the lexicon says nothing.
+        """
+        linear = vectors @ self.weight.T + self.bias
+        return linear if self.lexicon is None or bag is None else linear + self.lexicon.scores(bag)
+
+    def probabilities(self, vectors: FloatArray, bag: Bag | None = None) -> FloatArray:
+        """Distribution over the classes, float32 (n, C); arguments as in `scores`."""
+        return np.asarray(softmax(self.scores(vectors, bag).astype(np.float64), axis=1), np.float32)
+
+    def predict(self, vectors: FloatArray, bag: Bag | None = None) -> IntArray:
+        """Most likely class, int64 (n,); arguments as in `scores`."""
+        return np.asarray(self.scores(vectors, bag).argmax(1), np.int64)
 
     def write(self, path: Path) -> None:
         """Write a safetensors file."""
-        write_matrices(path, {"weight": self.weight, "bias": self.bias})
+        lexicon = {} if self.lexicon is None else {"lexicon": self.lexicon.weight}
+        write_matrices(path, {"weight": self.weight, "bias": self.bias, **lexicon})
 
 
 def read_head(path: Path) -> Head:
@@ -61,11 +78,14 @@ def read_head(path: Path) -> Head:
     """
     arrays = read_matrices(path)
     try:
-        head = Head(np.array(arrays["weight"]), np.array(arrays["bias"]))
+        lexicon = Lexicon(np.array(arrays["lexicon"])) if "lexicon" in arrays else None
+        head = Head(np.array(arrays["weight"]), np.array(arrays["bias"]), lexicon)
     except KeyError as error:
         raise BundleDamagedError(f"{path}: not a head (no {error})") from error
     if head.weight.ndim != 2 or head.bias.shape != head.weight.shape[:1]:
         raise BundleDamagedError(f"{path}: not a head (shapes {head.weight.shape} and {head.bias.shape})")
+    if head.lexicon is not None and head.lexicon.weight.shape != (BUCKETS, len(head.bias)):
+        raise BundleDamagedError(f"{path}: not a head (its lexicon has shape {head.lexicon.weight.shape})")
     return head
 
 

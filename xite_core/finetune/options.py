@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from xite_core.errors import OptionError
+from xite_core.finetune.adoption import Adoption, AdoptionOptions
 from xite_core.options import AugmentOptions
 
 HEAD = "head"
@@ -27,6 +28,9 @@ _RANGES: dict[str, tuple[bool, float, float]] = {
     "lr": (False, 1e-8, 10.0),
     "replay": (False, 0.0, 1.0),
     "fraction": (False, 1e-3, 1.0),
+    "rounds": (True, 1, 100),
+    "lexicon": (False, 0.0, 10.0),
+    "prior": (False, 0.0, 1.0),
     "warmup": (False, 0.0, 1.0),
     "clip_norm": (False, 1e-3, 1e6),
     "weight_decay": (False, 0.0, 10.0),
@@ -36,7 +40,11 @@ _RANGES: dict[str, tuple[bool, float, float]] = {
     "seed": (True, 0, 2**63 - 1),
 }
 _OPTIONAL = frozenset({"lr", "english_epochs"})
-_CHOICES = {"encoder_dtype": ("float32", "float16"), "device": ("auto", "cpu", "cuda")}
+_CHOICES = {
+    "adoption": tuple(map(str, Adoption)),
+    "encoder_dtype": ("float32", "float16"),
+    "device": ("auto", "cpu", "cuda"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,15 @@ class FineTuneOptions:
         Fraction of each batch that is plain English examples, against forgetting.
     augment : AugmentOptions, optional
         Matching and interpolation; the bundle's own where not given.
+    adoption : str
+        Whose label a target text adopts: ``vote`` (of its neighbours), ``head`` (fine-tuned on English alone), or
+        ``views`` (that head on centred vectors, and a lexicon of the target language learned from the labels).
+    rounds : int
+        With ``views``: how often the lexicon is fitted and the labels are made anew.
+    lexicon : float
+        With ``views``: weight of the lexicon beside the head, in the adoption and in the result; 0 leaves it out.
+    prior : float
+        With ``views``: how far the expected shares of the classes are drawn towards equal ones.
     normalize : bool
         Scale interpolated vectors to unit length, since the head sees unit vectors later.
     balance : bool
@@ -95,6 +112,10 @@ class FineTuneOptions:
     lr: float | None = None
     replay: float = 0.5
     augment: AugmentOptions | None = None
+    adoption: str = "views"
+    rounds: int = 3
+    lexicon: float = 1.5
+    prior: float = 0.5
     normalize: bool = True
     balance: bool = True
     fraction: float = 1.0
@@ -134,6 +155,13 @@ class FineTuneOptions:
         """The n of ``top:n``; ``None`` at the other depths."""
         found = _TOP.fullmatch(self.depth)
         return int(found[1]) if found else None
+
+    @property
+    def adopting(self) -> AdoptionOptions | None:
+        """How labels are adopted; ``None`` where the vote decides, or where only English is trained on."""
+        if self.adoption == Adoption.VOTE or self.english_per_batch == self.batch_size:
+            return None
+        return AdoptionOptions(Adoption(self.adoption), self.rounds, self.lexicon, self.prior)
 
     @property
     def rate(self) -> float:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xite_core.errors import InputError
+from xite_core.finetune.adoption import Adopted
 from xite_core.finetune.corpus import Snapshot
 from xite_core.finetune.options import FineTuneOptions
-from xite_core.matching import Matcher, occurrence_skewness
+from xite_core.matching import Matcher, MatchTable, occurrence_skewness, with_thresholds
 from xite_core.options import AugmentOptions
 from xite_core.types import BoolArray, FloatArray, IntArray
 
@@ -27,7 +28,7 @@ class Pairing:
     partner, label : ndarray of int64, (m,)
         Anchor at the other end of the interpolation, and the adopted label's code.
     confidence : ndarray of float32, (m,)
-        The adopted label's share of the vote.
+        The adopted label's share of the vote, or of the distribution that it was adopted from.
     matched : ndarray of bool, (m,)
         Which texts were not abstained.
     selected : ndarray of int64, (s,)
@@ -50,6 +51,7 @@ def pair(
     labels: Sequence[str],
     augment: AugmentOptions,
     options: FineTuneOptions,
+    adopted: Adopted | None = None,
 ) -> Pairing:
     """Match the target texts and select those to train on.
 
@@ -65,9 +67,13 @@ def pair(
         How to match.
     options : FineTuneOptions
         What to select.
+    adopted : Adopted, optional
+        Labels to adopt in place of the vote's; the partner is then the best neighbour with that label.
     """
     matcher = Matcher(snapshot.index, len(labels))
     table = matcher.match(snapshot.target, snapshot.pool.columns(languages), augment)
+    if adopted is not None:
+        table = with_thresholds(relabeled(table, adopted, snapshot), augment)
     matched = table.matched
     selected = select(table.label, table.confidence, matched, options.fraction, balance=options.balance)
     counts = np.bincount(table.label[matched], minlength=len(labels))
@@ -81,6 +87,23 @@ def pair(
         "selected": len(selected),
     }
     return Pairing(table.at_partner(table.rows), table.label, table.confidence, matched, selected, summary)
+
+
+def relabeled(table: MatchTable, adopted: Adopted, snapshot: Snapshot) -> MatchTable:
+    """The matches with other labels; a text none of whose neighbours has its label meets the nearest anchor that does.
+
+    That anchor takes the last neighbour's place, and its score.
+    """
+    codes = snapshot.index.label_codes
+    rows, cosines, label = table.rows.copy(), table.cosines.copy(), adopted.label
+    for code in np.unique(label):
+        alone = np.flatnonzero((label == code) & (codes[table.rows] != code).all(1))
+        anchors = np.flatnonzero(codes == code)
+        if len(alone) and len(anchors):
+            near = snapshot.target[alone] @ snapshot.anchors[anchors].T
+            rows[alone, -1], cosines[alone, -1] = anchors[near.argmax(1)], near.max(1)
+    partner = np.asarray((codes[rows] == label[:, None]).argmax(1), np.int64)
+    return replace(table, rows=rows, cosines=cosines, label=label, confidence=adopted.confidence, partner=partner)
 
 
 def check_matched(pairing: Pairing, languages: Sequence[str], labels: Sequence[str]) -> None:

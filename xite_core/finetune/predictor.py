@@ -10,6 +10,7 @@ from xite_core.bundle.derive import HEAD_FILE, has_head
 from xite_core.encoder.protocol import Encoder
 from xite_core.errors import BundleDamagedError, InputError, RowError
 from xite_core.finetune.head import read_head
+from xite_core.lexicon import bag_of
 from xite_core.types import Encoded, Example, FloatArray
 
 
@@ -70,7 +71,9 @@ class Predictor:
         self.check(examples)
         if not examples:
             return Prediction([], self.head.probabilities(self.bundle.anchors.vectors[:0]))
-        probabilities = self.head.probabilities((encoded or self.encoder.encode(examples)).vectors)
+        vectors = (encoded or self.encoder.encode(examples)).vectors
+        bag = bag_of(self.encoder.tokenize(examples).ids, len(examples)) if self.head.lexicon else None
+        probabilities = self.head.probabilities(vectors, bag)
         return Prediction([self.bundle.labels[code] for code in probabilities.argmax(1)], probabilities)
 
     def check(self, examples: Sequence[Example]) -> None:

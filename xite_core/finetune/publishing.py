@@ -50,6 +50,8 @@ class Outcome:
 def weights_hash(outcome: Outcome) -> str:
     """SHA-256 over the head's and the tuned encoder's weights: equal for equal results."""
     total = hashlib.sha256(outcome.head.weight.tobytes() + outcome.head.bias.tobytes())
+    if outcome.head.lexicon is not None:
+        total.update(outcome.head.lexicon.weight.tobytes())
     if outcome.encoder_files is not None:
         for path in sorted(outcome.encoder_files.glob("*.safetensors")):
             total.update(bytes.fromhex(sha256_of(path)))

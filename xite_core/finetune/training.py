@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from xite_core.evaluation.metrics import accuracy, confusion_matrix, macro_f1
+from xite_core.finetune.adoption import Adopted
 from xite_core.finetune.corpus import Corpus, Snapshot
 from xite_core.finetune.events import FineTuneEvent, Monitor, Stage
 from xite_core.finetune.head import Head
@@ -118,6 +119,8 @@ class Trainer:
         Who is told, and who may cancel.
     checkpoint_seconds : float
         Time between checkpoints within an epoch.
+    adopted : Adopted, optional
+        Labels of the target texts, where the neighbours' vote does not decide.
     """
 
     def __init__(
@@ -130,8 +133,9 @@ class Trainer:
         workspace: Workspace,
         monitor: Monitor,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        adopted: Adopted | None = None,
     ) -> None:
-        self.student, self.corpus, self.plan = student, corpus, plan
+        self.student, self.corpus, self.plan, self.adopted = student, corpus, plan, adopted
         self.workspace, self.monitor = workspace, monitor
         self._start, self._refresh, self._seconds = start, refresh, checkpoint_seconds
         options = plan.options
@@ -188,7 +192,9 @@ class Trainer:
         return lambda epoch: english if epoch < self.plan.english_epochs else max(mixed, 1)
 
     def _pair(self, snapshot: Snapshot) -> Pairing:
-        return pair(snapshot, self.plan.languages, self.corpus.labels, self.plan.augment, self.plan.options)
+        return pair(
+            snapshot, self.plan.languages, self.corpus.labels, self.plan.augment, self.plan.options, self.adopted
+        )
 
     def _begin(self) -> TrainState:
         if self.plan.options.english_per_batch < self.plan.options.batch_size:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xite_core.bundle.build import new_revision
+from xite_core.bundle.build import LABEL_SAMPLE, new_revision
 from xite_core.bundle.bundle import Bundle
 from xite_core.bundle.store import BundleStore, check_name
 from xite_core.encoder.saving import save_encoder
 from xite_core.encoder.spec import PairMode
 from xite_core.encoder.transformers_encoder import TransformersEncoder
+from xite_core.finetune.adoption import Adopted, adopt
 from xite_core.finetune.artifacts import write_artifacts
 from xite_core.finetune.comparison import ENGLISH_ROWS, TARGET_ROWS, ScoredRows, clusters_of, compare, gate
 from xite_core.finetune.corpus import (
@@ -29,14 +31,18 @@ from xite_core.finetune.corpus import (
     pool_texts,
 )
 from xite_core.finetune.events import CancelCheck, FineTuneEvent, Monitor, Progress, Stage
+from xite_core.finetune.head import Head
 from xite_core.finetune.options import FineTuneOptions
 from xite_core.finetune.prepare import Prepared, prepare
 from xite_core.finetune.publishing import Outcome, publish, weights_hash
 from xite_core.finetune.state import TrainState
-from xite_core.finetune.student import EncoderStudent, HeadStudent, chosen_device, own_encoder
+from xite_core.finetune.student import EncoderStudent, HeadStudent, Student, chosen_device, own_encoder
 from xite_core.finetune.training import CHECKPOINT_SECONDS, Plan, Trainer
 from xite_core.finetune.workspace import ENCODER, Workspace, identity_of
-from xite_core.types import FloatArray
+from xite_core.lexicon import Bag, bag_of, standardised
+from xite_core.types import Example, FloatArray
+
+Refresh = Callable[[], Snapshot]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +187,9 @@ class FineTuner:
         return Plan(self.options, self.augment, english, prepared.languages, float(np.mean(right)))
 
     def _train(self, prepared: Prepared) -> tuple[TrainState, Outcome]:
-        plan = self._plan(prepared)
+        plan, adopted = self._plan(prepared), self._adopt(prepared)
         if self._own is None:
-            return self._train_head(prepared, plan)
+            return self._train_head(prepared, plan, adopted)
         own, seed = self._own, self.options.seed
         anchors = anchor_examples(self.inputs.bundle, self.corpus)
         pool = pool_texts(self.inputs, self.corpus, prepared.languages, seed)
@@ -193,25 +199,50 @@ class FineTuner:
             own.model.eval()
             return fresh_snapshot(own, self.corpus, anchors, pool, self._monitor, seed)
 
-        state, head = self._trainer(student, plan, prepared, refresh).run()
+        state, head = self._trainer(student, plan, prepared, refresh, adopted).run()
         files = self.workspace.directory / ENCODER
         spec = save_encoder(own, files, self.options.encoder_dtype)
         # read back: what is measured and indexed is what is published
         device = chosen_device(self.options.device)
         stored = TransformersEncoder(spec, files, token_budget=own.token_budget, device=device)
         snapshot = fresh_snapshot(stored, self.corpus, anchors, pool, self._monitor, seed)
-        return state, Outcome(head, stored, files, snapshot, anchors)
+        return state, Outcome(with_lexicon(head, adopted, snapshot.target), stored, files, snapshot, anchors)
 
-    def _train_head(self, prepared: Prepared, plan: Plan) -> tuple[TrainState, Outcome]:
+    def _adopt(self, prepared: Prepared) -> Adopted | None:
+        """Labels for the target texts before training, where the vote does not give them."""
+        how = self.options.adopting
+        if how is None:
+            return None
+        english = self.inputs.bundle.anchors.examples
+        some = np.random.default_rng(self.options.seed).permutation(len(english))[:LABEL_SAMPLE]
+        bags = self._bag(english.take(np.sort(some))), self._bag(self.corpus.target)
+        snapshot = prepared.snapshot
+        return adopt(prepared.head, snapshot.anchors, snapshot.target, prepared.languages, bags, how)
+
+    def _bag(self, examples: Sequence[Example]) -> Bag:
+        return bag_of(self.inputs.encoder.tokenize(examples).ids, len(examples))
+
+    def _train_head(self, prepared: Prepared, plan: Plan, adopted: Adopted | None) -> tuple[TrainState, Outcome]:
         snapshot = prepared.snapshot
         student = HeadStudent(prepared.head, snapshot.anchors, snapshot.target)
-        state, head = self._trainer(student, plan, prepared, None).run()
+        state, head = self._trainer(student, plan, prepared, None, adopted).run()
         anchors = anchor_examples(self.inputs.bundle, self.corpus) if self.corpus.source else []
+        head = with_lexicon(head, adopted, snapshot.target)
         return state, Outcome(head, self.inputs.encoder, None, snapshot, anchors)
 
-    def _trainer(self, student: Any, plan: Plan, prepared: Prepared, refresh: Any) -> Trainer:
+    def _trainer(
+        self, student: Student, plan: Plan, prepared: Prepared, refresh: Refresh | None, adopted: Adopted | None
+    ) -> Trainer:
         return Trainer(
-            student, self.corpus, plan, prepared.snapshot, refresh, self.workspace, self._monitor, self._seconds
+            student,
+            self.corpus,
+            plan,
+            prepared.snapshot,
+            refresh,
+            self.workspace,
+            self._monitor,
+            self._seconds,
+            adopted,
         )
 
     def _comparison(self, prepared: Prepared, outcome: Outcome) -> dict[str, Any]:
@@ -221,20 +252,19 @@ class FineTuner:
         vectors: dict[str, FloatArray] = {ENGLISH_ROWS: outcome.snapshot.validation}
         if corpus.test:
             moved = outcome.encoder_files is not None
-            after = self._monitor.encode(outcome.encoder, corpus.test, Stage.EVALUATE) if moved else prepared.test
+            recoded = self._monitor.encode(outcome.encoder, corpus.test, Stage.EVALUATE) if moved else prepared.test
             languages = [example.lang or "" for example in corpus.test]
             for name, chosen in {TARGET_ROWS: None, **_by_language(languages)}.items():
                 keep = np.arange(len(corpus.test)) if chosen is None else chosen
                 test = [corpus.test[i] for i in keep]
                 rows[name] = (test, corpus.test_codes[keep], prepared.test[keep])
-                vectors[name] = after[keep]
+                vectors[name] = recoded[keep]
         tested = {
             name: ScoredRows(codes, prepared.head.probabilities(before), clusters_of(examples))
             for name, (examples, codes, before) in rows.items()
         }
-        return compare(
-            tested, {name: outcome.head.probabilities(part) for name, part in vectors.items()}, self.options.seed
-        )
+        after = {name: outcome.head.probabilities(part, self._bag(rows[name][0])) for name, part in vectors.items()}
+        return compare(tested, after, self.options.seed)
 
     def _facts(self, prepared: Prepared, state: TrainState, outcome: Outcome) -> dict[str, Any]:
         parent, best = self.inputs.bundle, state.best
@@ -258,6 +288,13 @@ class FineTuner:
             "stopped": state.stopped,
             "weights_sha256": weights_hash(outcome),
         }
+
+
+def with_lexicon(head: Head, adopted: Adopted | None, target: FloatArray) -> Head:
+    """The head with the lexicon of the adoption beside it, in the units of its own scores of the target texts."""
+    if adopted is None or adopted.lexicon is None:
+        return head
+    return replace(head, lexicon=adopted.lexicon.scaled(standardised(head.scores(target))[1]))
 
 
 def _by_language(languages: list[str]) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""``xite evaluate``: what the method gives on one's own data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.arguments import ColumnOption, err, named_values
+
+
+def evaluate(
+    source: Annotated[list[Path], typer.Option(help="labeled English file; repeatable, files are pooled")],
+    unlabeled: Annotated[list[Path], typer.Option(help="file of target texts, labels are ignored; repeatable")],
+    test: Annotated[list[Path], typer.Option(help="labeled target file, for scoring only; repeatable")],
+    lang: Annotated[str, typer.Option(help="target language, such as ko")],
+    out: Annotated[Path, typer.Option(help="directory of the report; started again, an evaluation goes on there")],
+    english_test: Annotated[
+        list[Path] | None,
+        typer.Option(help="labeled English file for scoring; default: 15% of the source; repeatable"),
+    ] = None,
+    task: Annotated[str, typer.Option(help="a name for the report")] = "task",
+    seeds: Annotated[int, typer.Option(help="runs of each main variant at depth head")] = 5,
+    limit: Annotated[int, typer.Option(help="source rows, and unlabeled rows, that are used at most")] = 4000,
+    encoder: Annotated[str, typer.Option(help="xite-mini, hashing, a local directory, or a hub name")] = "xite-mini",
+    pooling: Annotated[str | None, typer.Option(help="mean or cls")] = None,
+    layer: Annotated[int | None, typer.Option(help="hidden layer; -1 is the last")] = None,
+    pairs: Annotated[str | None, typer.Option(help="text pairs as 'joint' or 'features'")] = None,
+    prefix: Annotated[str | None, typer.Option(help="put before every text, such as 'query: '")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="longer texts are cut")] = None,
+    depths: Annotated[
+        str, typer.Option(help="comma-separated: head, top:n, full; the first one is the default")
+    ] = "head",
+    quick: Annotated[bool, typer.Option("--quick", help="only the main variants, no sweeps")] = False,
+    cache: Annotated[Path | None, typer.Option(help="directory of vectors, to be shared between evaluations")] = None,
+    column: ColumnOption = None,
+) -> None:
+    """Compare zero-shot, label transfer, XITE and its variants on labeled target rows."""
+    from app.evaluating import EvaluationRequest, evaluate_files
+    from xite_core.evaluation.study import EvaluationOptions
+
+    spec = {"pooling": pooling, "layer": layer, "pairs": pairs, "prefix": prefix, "max_tokens": max_tokens}
+    request = EvaluationRequest(
+        source=source,
+        unlabeled=unlabeled,
+        test=test,
+        english_test=english_test or (),
+        lang=lang,
+        task=task,
+        out=out,
+        encoder={"name": encoder, **{name: value for name, value in spec.items() if value is not None}},
+        options=EvaluationOptions(seeds, limit, tuple(part.strip() for part in depths.split(",")), quick),
+        columns=named_values(column or [], "column"),
+        cache=cache,
+    )
+    evaluate_files(request, err)
