@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from xite_core.errors import StorageError
 from xite_core.finetune.corpus import Corpus, FineTuneInputs
 from xite_core.finetune.options import FineTuneOptions
 from xite_core.options import AugmentOptions
@@ -135,7 +136,10 @@ def _hash(rows: list[Example]) -> str:
 def _save(path: Path, saved: Saved) -> None:
     tensors = {name: value.detach().to("cpu").contiguous() for name, value in saved.tensors.items()}
     with atomic_file(path) as temporary:
-        save_file(tensors, str(temporary), metadata={_FACTS: json.dumps(saved.facts)})
+        try:
+            save_file(tensors, str(temporary), metadata={_FACTS: json.dumps(saved.facts)})
+        except SafetensorError as error:  # its only way to say that the disk refused
+            raise StorageError(path, str(error)) from error
 
 
 def _load(path: Path) -> Saved | None:
