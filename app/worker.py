@@ -51,6 +51,7 @@ def run_worker(settings: Settings) -> int:
             worker_ttl=WORKER_TTL,
             job_monitoring_interval=MONITORING,
             maintenance_interval=60,
+            work_horse_killed_handler=recovery.note_death,
         )
         worker.work(logging_level="WARNING")
     except AWAY as error:

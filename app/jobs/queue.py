@@ -7,9 +7,9 @@ from redis.client import Pipeline
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from app.jobs.records import Job
+from app.jobs.records import FORMAT, Job
 
-QUEUE = "xite"
+QUEUE = f"xite:{FORMAT}"
 ENTRY = "app.jobs.execution.run_job"
 _KEPT_SECONDS = 3600
 

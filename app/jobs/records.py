@@ -11,6 +11,11 @@ from typing import Any, Self
 import orjson
 
 
+FORMAT = 1
+"""Of job records and of what they ask for. A worker takes and mends jobs of its own format only, so that during an
+upgrade no old code runs what new code wrote."""
+
+
 class JobKind(StrEnum):
     """What a job does."""
 
@@ -92,6 +97,8 @@ class Job:
         Whether the result is still to be made active.
     worker : str, optional
         Who runs it.
+    format : int
+        See `FORMAT`.
     """
 
     id: str
@@ -112,6 +119,7 @@ class Job:
     metadata: Mapping[str, str] = field(default_factory=dict)
     activate: bool = False
     worker: str | None = None
+    format: int = field(default_factory=lambda: FORMAT)
 
     def but(self, **changes: Any) -> Job:
         """A copy with fields changed."""
@@ -128,6 +136,11 @@ class Job:
         values["kind"], values["status"] = JobKind(values["kind"]), JobStatus(values["status"])
         values["progress"] = Progress(**values["progress"])
         return cls(**values)
+
+
+def is_of_this_format(text: bytes) -> bool:
+    """Whether a stored record is one that this code may act on."""
+    return bool(orjson.loads(text).get("format") == FORMAT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,19 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from resource import struct_rusage
 
 import structlog
+from rq.job import Job as Entry
 
 from app.datasets.store import DatasetStore
+from app.errors import JobNotFoundError
 from app.jobs.attempt import jobs_directory, revision_name
 from app.jobs.connection import AWAY
-from app.jobs.execution import discard_revision
+from app.jobs.execution import discard_revision, failure
 from app.jobs.queue import JobQueue
 from app.jobs.records import Job, JobStatus
-from app.jobs.store import JobStore
+from app.jobs.store import FencedError, JobStore
 from app.settings.service import Settings
 from xite_core.bundle.manifest import read_manifest
 from xite_core.bundle.store import BundleStore
@@ -66,6 +69,23 @@ class Recovery:
         """End."""
         self._over.set()
         self._thread.join(timeout=5)
+
+    def note_death(self, entry: Entry, pid: int, status: int, usage: struct_rusage) -> None:
+        """Take note of a work-horse that ended without a word; its job need not wait for the lease to run out."""
+        job_id, delivery = entry.args
+        log.warning("attempt ended without a word", job=job_id, status=status, peak_mb=usage.ru_maxrss // 1024)
+        try:
+            job = self._store.get(job_id)
+            if not job.status.is_at_work or job.delivery != delivery:
+                return
+            limit = self._settings.job_memory_mb
+            if limit and usage.ru_maxrss >= limit * 1024:
+                code, message = failure(MemoryError(), self._settings)
+                self._store.finish(job, JobStatus.FAILED, error={"code": code, "message": message})
+            else:
+                self._mend(job)
+        except (JobNotFoundError, FencedError, *AWAY):
+            return
 
     def sweep(self) -> None:
         """Look at every active job once."""

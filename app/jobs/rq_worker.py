@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any
 
 import structlog
 from rq import Queue
@@ -46,10 +45,6 @@ class JobWorker(SpawnWorker):
     def setup_work_horse_signals(self) -> None:
         """In the work-horse: leave SIGTERM to the attempt, which hands the job back."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def handle_work_horse_killed(self, job: Entry, retpid: int, ret_val: int, rusage: Any) -> None:
-        """Nothing: the lease runs out, and `Recovery` queues the job again."""
-        log.warning("attempt ended without a word", entry=job.id, status=ret_val)
 
     def procline(self, message: str) -> None:
         """Nothing: RQ would rename the process."""

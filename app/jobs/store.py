@@ -19,7 +19,7 @@ from redis.exceptions import WatchError
 
 from app.errors import FieldError, IdempotencyError, JobNotFoundError, JobStateError
 from app.jobs.queue import JobQueue
-from app.jobs.records import Event, Job, JobStatus, Progress, StoredEvent
+from app.jobs.records import Event, Job, JobStatus, Progress, StoredEvent, is_of_this_format
 
 ALL, ACTIVE = "xite:jobs", "xite:jobs:active"
 KEPT_EVENTS = 5000
@@ -130,10 +130,10 @@ class JobStore:
         return jobs[:limit], len(ids) > limit
 
     def active(self) -> list[Job]:
-        """Jobs that have not ended, and those whose result waits for activation."""
+        """Jobs of this format that have not ended, and those whose result waits for activation."""
         ids = sorted(i.decode() for i in cast("set[bytes]", self._redis.smembers(ACTIVE)))
         found = cast("list[bytes | None]", self._redis.mget([_key(i) for i in ids])) if ids else []
-        return [Job.loads(text) for text in found if text is not None]
+        return [Job.loads(text) for text in found if text is not None and is_of_this_format(text)]
 
     def older_than(self, moment: float) -> list[Job]:
         """Ended jobs made before a moment."""
