@@ -46,6 +46,10 @@ def finetune(
     balance: Annotated[bool | None, typer.Option(help="as many synthetic examples of each label")] = None,
     patience: Annotated[int | None, typer.Option(help="epochs without improvement before the end; 0: off")] = None,
     english_epochs: Annotated[int | None, typer.Option(help="epochs on English alone before the matching")] = None,
+    adoption: Annotated[str | None, typer.Option(help="vote, head or views: whose label a text adopts")] = None,
+    rounds: Annotated[int | None, typer.Option(help="views: how often the lexicon and the labels are made")] = None,
+    lexicon: Annotated[float | None, typer.Option(help="views: weight of the lexicon beside the head")] = None,
+    prior: Annotated[float | None, typer.Option(help="views: how far class shares are drawn to equal ones")] = None,
     max_english_drop: Annotated[float | None, typer.Option(help="accuracy on English that may be lost")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32 or float16: how a tuned encoder is stored")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
@@ -77,6 +81,7 @@ def finetune(
     options: dict[str, Any] = {
         "depth": depth, "epochs": epochs, "batch_size": batch_size, "lr": lr, "replay": replay, "fraction": fraction,
         "balance": balance, "patience": patience, "english_epochs": english_epochs,
+        "adoption": adoption, "rounds": rounds, "lexicon": lexicon, "prior": prior,
         "max_english_drop": max_english_drop, "encoder_dtype": dtype, "device": device, "seed": seed,
     }  # fmt: skip
     augment: dict[str, Any] = {
@@ -92,7 +97,7 @@ def finetune(
         target_test=test or [],
         source=source,
         pool={language: Path(file) for language, file in named_values(pool, "pool").items()},
-        options=options,
+        options={option: value for option, value in options.items() if value is not None},
         augment=augment,
         columns=named_values(column, "column"),
         work=work,

@@ -80,6 +80,8 @@ def test_the_result_under_another_name(xite: Command, target: Path) -> None:
         (("--lam", "2"), "lam=2.0"),
         (("--dtype", "int8"), "encoder_dtype='int8'"),
         (("--device", "tpu"), "device='tpu'"),
+        (("--adoption", "guess"), "adoption='guess'"),
+        (("--rounds", "0"), "rounds=0"),
         (("--bundle", "none"), "no bundle 'none'"),
         (("--name", "a/b"), "bundle='a/b'"),
         (("--test", "nowhere.csv"), "nowhere.csv: no such file"),
