@@ -254,6 +254,7 @@ TABLE: dict[type[Exception], Kind] = {
     JobsAwayError: Kind(503, "jobs-unavailable", "Jobs are not available"),
     StuckError: Kind(500, "stuck", "The computation did not end"),
     ClientGoneError: Kind(499, "client-gone", "The client closed the connection"),
+    MemoryError: Kind(503, "out-of-memory", "Not enough memory"),
     core.XiteError: INTERNAL,
     ServiceError: INTERNAL,
 }
@@ -277,7 +278,7 @@ def fault_of(error: Exception) -> Fault:
     if kind is INTERNAL:
         return Fault(kind, "something went wrong here; the request id leads to the log entry")
     fields = list(_fields(error))
-    detail = str(error)
+    detail = str(error) or kind.title
     if isinstance(error, RequestValidationError):
         detail = fields[0]["field"] + ": " + fields[0]["detail"] if fields else kind.title
     wait = getattr(error, "retry_after", None)

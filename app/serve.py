@@ -72,7 +72,8 @@ def embedded_redis(settings: Settings) -> Iterator[tuple[str | None, list[Progra
     (settings.home / "redis").mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(settings.home / "redis" / ".lock")
     try:
-        redis = Program("redis", redis_server.command(settings.home), stop_seconds=20, essential=True)
+        # not essential: on a full disk Redis ends again and again, and all but jobs is still served
+        redis = Program("redis", redis_server.command(settings.home), stop_seconds=20)
     except redis_server.RedisError as error:
         log.warning("no jobs", reason=str(error))
         yield None, []
