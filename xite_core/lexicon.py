@@ -150,7 +150,7 @@ def class_shift(scores: Float64Array, marginals: Float64Array, rounds: int = 200
         shift += step
         if np.abs(step).max() < 1e-4:
             break
-    return shift - shift.mean()
+    return np.asarray(shift - shift.mean(), np.float64)
 
 
 def posterior_of(scores: Float64Array) -> Float64Array:
@@ -173,4 +173,4 @@ def _features(tokens: Sequence[int], side: int) -> npt.NDArray[np.int64]:
 
 
 def _root_sizes(bag: Bag) -> Float64Array:
-    return np.sqrt(np.maximum(np.diff(bag.indptr), 1)).astype(np.float64)
+    return np.asarray(np.sqrt(np.maximum(np.diff(bag.indptr), 1)), np.float64)

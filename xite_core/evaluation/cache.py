@@ -103,7 +103,7 @@ class CachedEncoder:
         try:
             return sqlite3.connect(self._path, timeout=_WAIT)
         except sqlite3.Error as error:
-            raise StorageError(f"{self._path}: {error}") from error
+            raise StorageError(self._path, str(error)) from error
 
 
 def _key(example: Example) -> bytes:
