@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
@@ -16,13 +16,45 @@ from app.routing import BODY_PROBLEMS, JsonRoute, Responses, problems
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=JsonRoute)
 
-JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="a job's id")]
+_ID = r"^[A-Za-z0-9_-]{1,64}$"
+
+
+def _example(value: object) -> Any:
+    return {"example": {"value": value}}
+
+
+JobId = Annotated[str, Path(pattern=_ID, description="a job's id", openapi_examples=_example(examples.DONE))]
+WaitingId = Annotated[str, Path(pattern=_ID, description="a job's id", openapi_examples=_example(examples.WAITING))]
+HaltedId = Annotated[str, Path(pattern=_ID, description="a job's id", openapi_examples=_example(examples.HALTED))]
+ArtifactName = Annotated[
+    str, Path(max_length=128, description="as the result lists it", openapi_examples=_example(examples.ARTIFACT))
+]
 Key = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
         json_schema_extra={"pattern": r"^[!-~]{1,255}$"},
         description="the same key and body give the first answer again, for a week",
+        openapi_examples=_example("monday-reviews"),
+    ),
+]
+AfterJob = Annotated[
+    str | None,
+    Query(max_length=64, description="a job's id: give those that follow it", openapi_examples=_example(examples.DONE)),
+]
+Limit = Annotated[int, Query(ge=1, le=100, description="jobs at most", openapi_examples=_example(20))]
+AfterEvent = Annotated[
+    int, Query(ge=0, le=2**53, description="an event's id: give those that follow it", openapi_examples=_example(1))
+]
+EventLimit = Annotated[int, Query(ge=1, le=1000, description="events at most", openapi_examples=_example(100))]
+LastEvent = Annotated[
+    str | None,
+    Header(
+        alias="Last-Event-ID",
+        max_length=32,
+        json_schema_extra={"pattern": r"^[0-9]*$"},
+        description="where a broken stream goes on; sent by browsers on their own",
+        openapi_examples=_example("1"),
     ),
 ]
 _ACCEPTED: Responses = {
@@ -103,8 +135,8 @@ async def create_build_job(
 @router.get("", operation_id="list_jobs", summary="List jobs", responses=problems(422, 503))
 async def list_jobs(
     jobs: JobsDependency,
-    after: Annotated[str | None, Query(max_length=64, description="a job's id: give those that follow it")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: AfterJob = None,
+    limit: Limit = 20,
 ) -> JobList:
     """Jobs, the newest first."""
     found, more = await jobs.page(after, limit)
@@ -120,7 +152,7 @@ async def get_job(jobs: JobsDependency, job_id: JobId) -> JobBody:
 @router.post(
     "/{job_id}/cancel", operation_id="cancel_job", summary="Cancel a job", responses=problems(404, 409, 422, 503)
 )
-async def cancel_job(jobs: JobsDependency, job_id: JobId) -> JobBody:
+async def cancel_job(jobs: JobsDependency, job_id: WaitingId) -> JobBody:
     """Cancel a queued job at once; one at work ends within two seconds and keeps its checkpoint."""
     return job_body(await jobs.cancel(job_id))
 
@@ -128,7 +160,7 @@ async def cancel_job(jobs: JobsDependency, job_id: JobId) -> JobBody:
 @router.post(
     "/{job_id}/resume", operation_id="resume_job", summary="Resume a job", responses=problems(404, 409, 422, 503)
 )
-async def resume_job(jobs: JobsDependency, job_id: JobId) -> JobBody:
+async def resume_job(jobs: JobsDependency, job_id: HaltedId) -> JobBody:
     """Queue a cancelled or failed job again; it goes on from its last checkpoint."""
     return job_body(await jobs.resume(job_id))
 
@@ -152,9 +184,9 @@ async def list_job_events(
     jobs: JobsDependency,
     streams: Annotated[EventStreams, Depends(streams_of)],
     job_id: JobId,
-    after: Annotated[int, Query(ge=0, le=2**53, description="an event's id: give those that follow it")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=32)] = None,
+    after: AfterEvent = 0,
+    limit: EventLimit = 100,
+    last_event_id: LastEvent = None,
 ) -> Response:
     """States, progress and metrics, oldest first."""
     if EVENT_STREAM in request.headers.get("accept", ""):

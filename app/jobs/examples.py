@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+DONE, WAITING, HALTED = (f"job_{digit * 24}" for digit in "123")
+"""Jobs that the examples of the documentation name: one that succeeded, one that waits, one that was cancelled."""
+
+ARTIFACT = "report.json"
+
 _TARGETS = [
     "음식이 정말 맛있고 직원들이 친절했어요.",
     "배송이 늦고 포장이 엉망이었어요.",

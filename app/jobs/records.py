@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import orjson
 
-
 FORMAT = 1
 """Of job records and of what they ask for. A worker takes and mends jobs of its own format only, so that during an
 upgrade no old code runs what new code wrote."""

@@ -44,9 +44,9 @@ def pool() -> dict[str, list[Example]]:
     return {lang: [Example(f"{word} {lang}{i} {i % 7}") for i in range(24)] for lang, word in LANGUAGES.items()}
 
 
-def build(home: Path, name: str, rows: list[Example], revision: str | None = None) -> str:
+def build(home: Path, name: str, rows: list[Example], revision: str | None = None, *, validation: float = 0.0) -> str:
     home.mkdir(parents=True, exist_ok=True)
-    builder = Builder(BundleStore(home), HashingEncoder(), BuildOptions(validation=0.0))
+    builder = Builder(BundleStore(home), HashingEncoder(), BuildOptions(validation=validation))
     return builder.build(name, [rows], pool(), revision=revision).revision
 
 
