@@ -11,6 +11,8 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import BaseModel
 
+from app.annotation.review.schemas import ReviewResponse
+from app.annotation.suggestions.schemas import ArgillaResponse
 from app.augment.schemas import AugmentItem, AugmentResponse, MatchResponse
 from app.bundles.schemas import BundleDetail, BundleItem, BundleList, Deleted
 from app.client.flows import Emit, Flow, Flows, Outcome, Pause, Progress, Send, Stream, augment_body
@@ -38,6 +40,12 @@ class _Base:
 
     def _predict(self, inputs: Iterable[Any], bundle: str | None) -> Flow[PredictResponse]:
         return self._flows.call(PredictResponse, "POST", "/predict", {"bundle": bundle, "inputs": list(inputs)})
+
+    def _review(self, inputs: Iterable[Any], options: dict[str, Any]) -> Flow[ReviewResponse]:
+        return self._flows.call(ReviewResponse, "POST", "/review", {**options, "inputs": list(inputs)})
+
+    def _suggest(self, records: Iterable[Any], options: dict[str, Any]) -> Flow[ArgillaResponse]:
+        return self._flows.call(ArgillaResponse, "POST", "/argilla/suggestions", {**options, "records": list(records)})
 
     def _activate(self, name: str, revision: str) -> Flow[BundleItem]:
         return self._flows.call(BundleItem, "POST", f"/bundles/{name}/activate", {"revision": revision})
@@ -103,6 +111,14 @@ class Client(_Base):
     def predict(self, inputs: Iterable[Any], *, bundle: str | None = None) -> PredictResponse:
         """Classify by a bundle's fine-tuned head; inputs are texts or mappings."""
         return self._do(self._predict(inputs, bundle))
+
+    def review(self, inputs: Iterable[Any], **options: Any) -> ReviewResponse:
+        """Tell what people should look at; options are those of ``POST /review``."""
+        return self._do(self._review(inputs, options))
+
+    def suggest(self, records: Iterable[Any], **options: Any) -> ArgillaResponse:
+        """Suggest answers for Argilla records; options are those of ``POST /argilla/suggestions``."""
+        return self._do(self._suggest(records, options))
 
     def bundles(self) -> BundleList:
         """All bundles."""
@@ -226,6 +242,14 @@ class AsyncClient(_Base):
     def predict(self, inputs: Iterable[Any], *, bundle: str | None = None) -> Awaitable[PredictResponse]:
         """See `Client.predict`."""
         return self._do(self._predict(inputs, bundle))
+
+    def review(self, inputs: Iterable[Any], **options: Any) -> Awaitable[ReviewResponse]:
+        """See `Client.review`."""
+        return self._do(self._review(inputs, options))
+
+    def suggest(self, records: Iterable[Any], **options: Any) -> Awaitable[ArgillaResponse]:
+        """See `Client.suggest`."""
+        return self._do(self._suggest(records, options))
 
     def bundles(self) -> Awaitable[BundleList]:
         """See `Client.bundles`."""

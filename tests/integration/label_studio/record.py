@@ -21,7 +21,7 @@ import httpx
 from rich.console import Console
 
 from app.building import BuildRequest, build_bundle
-from examples.label_studio import call, connect, create_project, import_tasks, label_studio, predict
+from examples.label_studio_project import call, connect, create_project, import_tasks, label_studio, predict
 from tests.integration.label_studio import server
 from tests.support.service import NAME, running
 from xite_core.demo import demo_file

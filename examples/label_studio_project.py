@@ -1,6 +1,6 @@
 """Make a Label Studio project whose tasks are predicted by XITE.
 
-    LABEL_STUDIO_TOKEN=... XITE_KEY=... python examples/label_studio.py \
+    LABEL_STUDIO_TOKEN=... XITE_API_KEY=... python examples/label_studio_project.py \
         --label-studio http://localhost:8080 --xite http://localhost:8000 korean.jsonl urdu.jsonl
 
 The token is a personal access token (Account & Settings); the key is needed where the service requires one. Files hold
@@ -157,7 +157,7 @@ def main() -> None:
         project = create_project(client, given.title, given.labels)
         count = import_tasks(client, project, given.files)
         options = {"min_confidence": given.min_confidence}
-        connection = connect(client, project, given.xite, os.environ.get("XITE_KEY"), options)
+        connection = connect(client, project, given.xite, os.environ.get("XITE_API_KEY"), options)
         tasks = predict(client, project)
         show_least_certain_first(client, project)
     print(json.dumps({"project": project, "connection": connection, "tasks": count}))
