@@ -215,7 +215,7 @@ async def list_job_events(
 async def get_job_artifact(
     jobs: JobsDependency,
     job_id: JobId,
-    name: Annotated[str, Path(max_length=128, description="as the result lists it")],
+    name: ArtifactName,
 ) -> FileResponse:
     """A file that a job has made."""
     path, digest = await jobs.artifact(job_id, name)
