@@ -75,12 +75,13 @@ class Objective:
         return contrastive + self.settings["cosine_weight"] * cosine
 
 
-def pooled(model: BertModel, batch: Batch) -> torch.Tensor:
-    """Mean-pooled unit vectors, float32 (n, d)."""
+def pooled(model: BertModel, batch: Batch, half: bool) -> torch.Tensor:
+    """Mean-pooled unit vectors, float32 (n, d); ``half`` multiplies matrices in bfloat16."""
     mask = torch.from_numpy(batch.mask)
-    hidden = model(input_ids=torch.from_numpy(batch.ids), attention_mask=mask).last_hidden_state
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        hidden = model(input_ids=torch.from_numpy(batch.ids), attention_mask=mask).last_hidden_state
     weights = mask.unsqueeze(-1).float()
-    return F.normalize((hidden * weights).sum(1) / weights.sum(1), dim=1)
+    return F.normalize((hidden.float() * weights).sum(1) / weights.sum(1), dim=1)
 
 
 class Trainer:
@@ -92,7 +93,10 @@ class Trainer:
         self.progress = Progress()
         resumed = (self.folder / "progress.json").exists()
         self.model = AutoModel.from_pretrained(
-            self.folder / "model" if resumed else start, dtype=torch.float32, add_pooling_layer=False
+            self.folder / "model" if resumed else start,
+            dtype=torch.float32,
+            add_pooling_layer=False,
+            attn_implementation="eager",  # the fused attention's backward pass in bfloat16 is ten times as slow
         )
         self.model.eval()  # no dropout: the targets are fixed and the data is never seen twice in the same form
         self.table = self.model.get_input_embeddings()
@@ -130,7 +134,7 @@ class Trainer:
 
     def step(self, batch: Batch, objective: Objective) -> float:
         """One update; gives the loss."""
-        loss = objective(pooled(self.model, batch), batch.english)
+        loss = objective(pooled(self.model, batch, self.settings["bfloat16"]), batch.english)
         loss.backward()
         if self.layers:
             torch.nn.utils.clip_grad_norm_(self.layers, 1.0)

@@ -21,6 +21,7 @@ from training.config import ROOT, Config, from_command_line
 
 Row = tuple[str, str, str, str]  # source, language, English, translation
 _SPACE = re.compile(r"\s+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|<br\s*/?>")
 _LETTERS = re.compile(r"[^\W\d_]", re.UNICODE)
 _LATIN = re.compile(r"[A-Za-z]")
 LATIN_LANGUAGES = frozenset(("fr", "es", "de", "id", "ms", "pl", "it", "tr", "vi", "pt", "sw", "da", "sv", "no"))
@@ -117,6 +118,19 @@ def clean(rows: Iterable[Row], forbidden: set[bytes], config: Config) -> tuple[l
     return kept, why
 
 
+def english_sentences(files: Iterable[Path], forbidden: set[bytes], config: Config) -> Iterator[str]:
+    """Sentences of English texts that have no translation, held-out ones left out, in the files' order."""
+    shortest, longest = 8, config["data"]["max_characters"]
+    for file in files:
+        table = pq.read_table(file)
+        for name in ("text", "text_pair"):
+            texts = table[name].to_pylist() if name in table.column_names else []
+            for text in texts:
+                for sentence in map(tidy, _SENTENCE_END.split(text or "")):
+                    if shortest <= len(sentence) <= longest and digest(sentence) not in forbidden:
+                        yield sentence
+
+
 def check(work: Path, forbidden: set[bytes]) -> None:
     """Fail if any text that the later stages read is held out.
 
@@ -140,6 +154,9 @@ def main() -> None:
     kept, why = clean(rows, forbidden, config)
     ids: dict[str, int] = {}
     english_ids = [ids.setdefault(english, len(ids)) for _, _, english, _ in kept]
+    alone = [config.path("tasks") / name for name in config["paths"]["english"]]
+    for sentence in english_sentences((file for file in alone if file.exists()), forbidden, config):
+        ids.setdefault(sentence, len(ids))
     everyday = {english_ids[i] for i, row in enumerate(kept) if row[0] in ("written", "tatoeba_train")}
     pq.write_table(
         pa.table({"text": list(ids), "everyday": [i in everyday for i in range(len(ids))]}),

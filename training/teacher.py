@@ -30,15 +30,18 @@ def teacher_directory() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def encode(texts: list[str], max_tokens: int = 128, tokens_per_batch: int = 8192) -> npt.NDArray[np.float32]:
-    """Mean-pooled unit vectors, float32 (n, 384), batched by length."""
+def encode(
+    texts: list[str], half: bool, max_tokens: int = 128, tokens_per_batch: int = 8192
+) -> npt.NDArray[np.float32]:
+    """Mean-pooled unit vectors, float32 (n, 384), batched by length; ``half`` multiplies matrices in bfloat16."""
     tokenizer = AutoTokenizer.from_pretrained(teacher_directory())
     model = AutoModel.from_pretrained(teacher_directory(), dtype=torch.float32).eval()
     ids = tokenizer(texts, truncation=True, max_length=max_tokens)["input_ids"]
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
     out = np.empty((len(texts), model.config.hidden_size), np.float32)
     start = 0
-    with torch.inference_mode(), tqdm(total=len(texts), unit="text", mininterval=10) as bar:
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=half)
+    with torch.inference_mode(), autocast, tqdm(total=len(texts), unit="text", mininterval=10) as bar:
         while start < len(order):
             stop = start + 1
             while stop < len(order) and (stop - start + 1) * len(ids[order[stop]]) <= tokens_per_batch:
@@ -46,7 +49,7 @@ def encode(texts: list[str], max_tokens: int = 128, tokens_per_batch: int = 8192
             rows = order[start:stop]
             padded = tokenizer.pad({"input_ids": [ids[i] for i in rows]}, return_tensors="pt")
             mask = padded["attention_mask"].unsqueeze(-1).float()
-            pooled = (model(**padded).last_hidden_state * mask).sum(1) / mask.sum(1)
+            pooled = (model(**padded).last_hidden_state.float() * mask).sum(1) / mask.sum(1)
             out[rows] = torch.nn.functional.normalize(pooled, dim=1).numpy()
             bar.update(stop - start)
             start = stop
@@ -65,7 +68,7 @@ def main() -> None:
         known = dict(zip(earlier, np.load(config.work / "teacher.npy"), strict=True))
     missing = [text for text in texts if text not in known]
     if missing:
-        known.update(zip(missing, encode(missing).astype(np.float16), strict=True))
+        known.update(zip(missing, encode(missing, config["distill"]["bfloat16"]).astype(np.float16), strict=True))
     np.save(config.work / "teacher.npy", np.stack([known[text] for text in texts]))
     pq.write_table(pa.table({"text": texts}), done)
 

@@ -56,7 +56,7 @@ def word_frequencies(config: Config) -> Counter[str]:
             counts[word] += weight.get(source, 1)
     total: Counter[str] = Counter()
     for language, counts in by_language.items():
-        scale = 3e5 * boost.get(language, 1.0) / sum(counts.values())
+        scale = 3e5 * boost.get(language, boost["*"]) / sum(counts.values())
         for word, count in counts.items():
             total[word] += round(count * scale)
     return total
