@@ -70,10 +70,14 @@ def argilla_record(row: Row, question: str = "label") -> dict[str, Any]:
 
 
 def doccano_line(row: Row) -> dict[str, Any]:
-    """A line for doccano's text classification; a pair is one text with an empty line between."""
+    """A line for doccano's text classification; a pair is one text with an empty line between.
+
+    Every line has the same names: doccano makes NaN of one that is missing, and then cannot store it.
+    """
     pair = row["text_pair"]
     text = row["text"] if pair is None else f"{row['text']}\n\n{pair}"
-    return {"text": text, "label": [row["label"]] if row["label"] is not None else [], **_some(row, "id", *_FACTS)}
+    labels = [row["label"]] if row["label"] is not None else []
+    return {"text": text, "label": labels, **{name: row[name] for name in ("id", *_FACTS)}}
 
 
 def _some(row: Row, *names: str) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def test_doccano_lines(augmented: Path, tmp_path: Path) -> None:
     lines = exported(augmented, tmp_path / "lines.jsonl", Kind.DOCCANO)
     for line, row in zip(lines, augmented_rows(augmented), strict=True):
         assert (line["text"], line["label"]) == (row["text"], [row["label"]] if row["label"] else [])
+    assert len({tuple(line) for line in lines}) == 1, "doccano cannot store a line that lacks a name that others have"
 
 
 def test_a_table_is_safe_in_a_spreadsheet_and_can_be_read_again(augmented: Path, tmp_path: Path) -> None:
