@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export XITE_HOME ?= $(CURDIR)/data
 
-.PHONY: run test setup format lint types contracts clean
+.PHONY: run test setup format lint types contracts clean label-studio-check annotation-formats-check
 
 run: setup            ## build the demo bundle, serve it, augment Korean, Arabic, Urdu and Hindi (ONESHOT=1 ends then)
 	$(BIN)/xite demo $(if $(filter 1,$(ONESHOT)),--oneshot)
@@ -33,6 +33,13 @@ types: setup
 
 contracts: setup
 	$(BIN)/lint-imports
+
+label-studio-check: setup  ## the real Label Studio, in its own environment, against the service; pictures of its pages
+	mkdir -p build/label-studio
+	$(BIN)/python -m tests.integration.label_studio.check build/label-studio
+
+annotation-formats-check: setup  ## what is made for Argilla and doccano, read by their own packages
+	$(BIN)/python -m tests.integration.annotation_formats.check
 
 clean:
 	rm -rf $(VENV) data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -132,7 +132,7 @@ def show_least_certain_first(client: httpx.Client, project: int) -> int:
         "type": "list",
         "ordering": ["tasks:predictions_score"],
         "hiddenColumns": {"explore": hidden, "labeling": hidden},
-        "columnsWidth": {"tasks:data.text": 480},
+        "columnsWidth": {"tasks:data.text": 420, "tasks:predictions_results": 330},
     }
     return int(call(client, "POST", "/api/dm/views", {"project": project, "data": data})["id"])
 

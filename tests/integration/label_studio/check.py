@@ -162,7 +162,7 @@ class Walk:
 
     def _take_pictures(self, project: int, tab: int, task: int) -> None:
         assert self.pictures
-        python = server.installed() / "python"
+        python = server.programs() / "python"
         arguments = (self.url, server.USER, server.PASSWORD, str(project), str(tab), str(task), str(self.pictures))
         if subprocess.run([python, PICTURES, *arguments], check=False).returncode:
             say("no pictures were made")

@@ -1,4 +1,4 @@
-"""Pictures of Label Studio's pages. Run by the environment that `server.installed` makes; it has Playwright.
+"""Pictures of Label Studio's pages. Run by the environment that `server.programs` makes; it has Playwright.
 
 python pictures.py URL USER PASSWORD PROJECT TAB TASK FOLDER
 """
@@ -16,6 +16,8 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 SIZE = {"width": 1280, "height": 800}
+SCROLL = 960
+"""Down to where the abstained tasks end and the predicted ones begin."""
 
 
 def main(url: str, user: str, password: str, project: str, tab: str, task: str, folder: Path) -> None:
@@ -28,7 +30,7 @@ def main(url: str, user: str, password: str, project: str, tab: str, task: str, 
         # nothing but Label Studio itself is asked for
         page.route("**/*", lambda route: route.continue_() if route.request.url.startswith(url) else route.abort())
         _log_in(page, url, user, password)
-        _picture(page, f"{url}/projects/{project}/data?tab={tab}", folder / "label-studio-tasks.png")
+        _picture(page, f"{url}/projects/{project}/data?tab={tab}", folder / "label-studio-tasks.png", scroll=SCROLL)
         _picture(page, f"{url}/projects/{project}/data?tab={tab}&task={task}", folder / "label-studio-task.png")
         _picture(page, f"{url}/projects/{project}/settings/ml", folder / "label-studio-model.png")
         browser.close()
@@ -42,9 +44,13 @@ def _log_in(page: Page, url: str, user: str, password: str) -> None:
     page.wait_for_load_state("load")
 
 
-def _picture(page: Page, address: str, target: Path) -> None:
+def _picture(page: Page, address: str, target: Path, scroll: int = 0) -> None:
     page.goto(address)
     page.wait_for_timeout(6000)
+    if scroll:
+        page.mouse.move(SIZE["width"] / 2, SIZE["height"] / 2)
+        page.mouse.wheel(0, scroll)
+        page.wait_for_timeout(2000)
     page.screenshot(path=target)
     print(target)
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.environments import installed
 from tests.support.service import free_port
 
 VERSION = "1.23.2"
@@ -31,24 +31,9 @@ QUIET = {
 }
 
 
-def cache() -> Path:
-    """Where the environment lies: ``XITE_CACHE``, else the user's cache folder."""
-    given = os.environ.get("XITE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(given) if given else Path(base) / "xite"
-
-
-def installed() -> Path:
-    """The environment's programs, installed now where they are not yet."""
-    folder = cache() / f"label-studio-{VERSION}"
-    done = folder / ".installed"
-    if not done.is_file():
-        print(f"installing Label Studio {VERSION} into {folder} ...", flush=True)
-        venv.create(folder, with_pip=True, clear=True)
-        packages = [f"label-studio=={VERSION}", "playwright>=1.49"]
-        subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", *packages], check=True)
-        done.touch()
-    return folder / "bin"
+def programs() -> Path:
+    """The programs of Label Studio's environment, with Playwright for the pictures."""
+    return installed(f"label-studio-{VERSION}", f"label-studio=={VERSION}", "playwright>=1.49")
 
 
 @dataclass(frozen=True)
@@ -63,10 +48,10 @@ class LabelStudio:
 @contextmanager
 def label_studio(folder: Path) -> Iterator[LabelStudio]:
     """Start it over an empty SQLite file in ``folder``; stop it at the end."""
-    programs, port = installed(), free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [
-        str(programs / "label-studio"), "start", "--no-browser", "--data-dir", str(folder), "--host", url,
+        str(programs() / "label-studio"), "start", "--no-browser", "--data-dir", str(folder), "--host", url,
         "--internal-host", "127.0.0.1", "--port", str(port), "--username", USER, "--password", PASSWORD,
     ]  # fmt: skip
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
