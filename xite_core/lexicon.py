@@ -22,6 +22,9 @@ from xite_core.types import FloatArray
 BUCKETS = 2**16
 """Hash buckets of the features: single tokens and pairs of neighbours."""
 
+FOREIGN, FAMILIAR = 0.15, 0.35
+"""Share of known features up to which a text is not in the lexicon's language, and from which on it is."""
+
 SMOOTHING = 2.0
 """Texts' worth of evidence that a feature goes with the classes as all features do together."""
 
@@ -45,8 +48,14 @@ class Lexicon:
     weight: FloatArray
 
     def scores(self, bag: Bag) -> FloatArray:
-        """Class scores of texts, float32 (n, C)."""
-        return np.asarray(bag @ self.weight / _root_sizes(bag)[:, None], np.float32)
+        """Class scores of texts, float32 (n, C); 0 for a text with hardly any feature that the lexicon knows."""
+        factor = self.familiarity(bag) / _root_sizes(bag)
+        return np.asarray(bag @ self.weight * factor[:, None], np.float32)
+
+    def familiarity(self, bag: Bag) -> Float64Array:
+        """How far texts are in the lexicon's language: from 0 to 1 as the share of known features rises."""
+        known = bag @ (self.weight != 0).any(1).astype(np.float32) / np.maximum(np.diff(bag.indptr), 1)
+        return np.asarray(np.clip((known - FOREIGN) / (FAMILIAR - FOREIGN), 0, 1), np.float64)
 
     def scaled(self, factor: float) -> Lexicon:
         """The lexicon with all weights times ``factor``."""
