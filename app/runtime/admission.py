@@ -10,7 +10,7 @@ from app.metrics.instruments import QUEUE_TOKENS
 from xite_core.types import Example
 
 LONGEST_WAIT = 60.0
-LEAST_TURNS = 4
+LEAST_REQUESTS = 8
 """So many requests of any size are admitted at once, however slow the machine."""
 
 CHARACTERS_A_TOKEN = 2
@@ -35,8 +35,10 @@ class Admission:
 
     def __init__(self, limit: int, seconds: float, turn: int) -> None:
         self.limit, self.seconds, self.turn = limit, seconds, turn
+        self.requests = 0
+        """Requests admitted and not answered."""
         self.held = 0
-        """Tokens admitted and not answered."""
+        """Their tokens."""
         self.ahead = 0
         """Of these, what a new request would wait for."""
 
@@ -58,19 +60,21 @@ class Admission:
         """
         if self._is_full(rate):
             raise BusyError(min(self.ahead / rate if rate else 1.0, LONGEST_WAIT))
-        self._hold(tokens, min(tokens, self.turn))
+        self._hold(1, tokens)
         try:
             yield
         finally:
-            self._hold(-tokens, -min(tokens, self.turn))
+            self._hold(-1, tokens)
 
     def _is_full(self, rate: float) -> bool:
-        tolerated = max(rate * self.seconds, LEAST_TURNS * self.turn)
-        return self.held >= self.limit or (rate > 0 and self.ahead >= tolerated)
+        if self.held >= self.limit:
+            return True
+        return self.requests >= LEAST_REQUESTS and rate > 0 and self.ahead >= rate * self.seconds
 
-    def _hold(self, tokens: int, ahead: int) -> None:
-        self.held += tokens
-        self.ahead += ahead
+    def _hold(self, requests: int, tokens: int) -> None:
+        self.requests += requests
+        self.held += requests * tokens
+        self.ahead += requests * min(tokens, self.turn)
         QUEUE_TOKENS.set(self.held)
 
 

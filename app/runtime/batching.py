@@ -18,6 +18,12 @@ MAX_STUCK = 4
 SLOWNESS = 10.0
 """A batch is stuck only when it also takes this many times what its tokens usually take."""
 
+ENOUGH = 256
+"""Tokens that are computed together almost as fast as any number of them."""
+
+BATCH_SECONDS = 0.25
+"""On a slow machine a batch is kept below the budget, since requests that come meanwhile wait for its end."""
+
 
 class _Worker(threading.Thread):
     """One compute thread with what it computes now."""
@@ -171,22 +177,26 @@ class Batcher:
     def _pick(self) -> list[Part]:
         """Take one part of each request in turn until the budget is full; requests that were served go to the end."""
         batch: list[Part] = []
-        tokens, progress = 0, True
-        while progress and tokens < self.budget:
+        tokens, progress, budget = 0, True, self._size()
+        while progress and tokens < budget:
             progress = False
             for request in list(self._queue):
                 part = self._queue[request][0]
                 dead = _is_dead(part)
-                if not dead and batch and (not part.fits(batch[0]) or tokens + part.tokens > self.budget):
+                if not dead and batch and (not part.fits(batch[0]) or tokens + part.tokens > budget):
                     continue
                 self._drop_first(request)
                 progress = True
                 if not dead:
                     batch.append(part)
                     tokens += part.tokens
-                if tokens >= self.budget:
+                if tokens >= budget:
                     break
         return batch
+
+    def _size(self) -> int:
+        """Tokens of the next batch."""
+        return min(self.budget, max(ENOUGH, int(self.rate * BATCH_SECONDS))) if self.rate else self.budget
 
     def _drop_first(self, request: object) -> None:
         parts = self._queue[request]
@@ -201,7 +211,7 @@ class Batcher:
     def _learn(self, tokens: int, seconds: float) -> None:
         """Small batches say little about the speed at full load, unless they are faster."""
         seen = tokens / max(seconds, 1e-6)
-        if 2 * tokens >= self.budget or seen > self.rate > 0:
+        if tokens >= min(ENOUGH, self.budget) or seen > self.rate > 0:
             self.rate = seen if not self.rate else 0.9 * self.rate + 0.1 * seen
 
 

@@ -163,3 +163,22 @@ def test_forward_in_groups_keeps_the_order() -> None:
     examples = [Example("word " * (1 + i * 7 % 40)) for i in range(60)]
     encoded = encoder.encode(examples)
     np.testing.assert_array_equal(forward(encoder, encoder.tokenize(examples)), encoded.vectors)
+
+
+@pytest.mark.parametrize(("rate", "size"), [(0.0, 2048), (10.0, 256), (4000.0, 1000), (1e6, 2048)])
+def test_a_slow_machine_computes_smaller_batches(encoder: Scripted, rate: float, size: int) -> None:
+    batcher = Batcher(2048, 0.0, 30.0)
+    batcher.rate = rate
+    parts = []
+
+    async def main() -> None:
+        with batcher._condition:
+            parts.extend(part(encoder, "x" * 10) for _ in range(400))
+            for one in parts:
+                batcher._put(one)
+            picked = batcher._pick()
+        assert size - 20 < sum(one.tokens for one in picked) <= size
+        encoder.gate.set()
+
+    asyncio.run(main())
+    batcher.close()

@@ -1,0 +1,56 @@
+"""The service that is measured, on cores of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BUNDLE = "demo-sentiment"
+
+
+@contextmanager
+def serving(home: Path, cores: set[int]) -> Iterator[tuple[int, int]]:
+    """Build the demonstration bundle where it is missing, serve it on some cores; gives port and process id."""
+    environment = {
+        **os.environ,
+        "XITE_HOME": str(home.absolute()),
+        "XITE_JOB_WORKERS": "0",
+        "XITE_LOG_LEVEL": "warning",
+    }
+    if not (home / "bundles" / BUNDLE).is_dir():
+        subprocess.run(
+            [sys.executable, "-m", "app", "demo", "--oneshot", "--home", str(home)], env=environment, check=True
+        )
+    port = _free_port()
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--bundle", BUNDLE]
+    process = subprocess.Popen(command, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+    try:
+        _wait_until_ready(port, process)
+        yield port, process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"the service ended with status {process.returncode}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
