@@ -2,7 +2,8 @@
 
 ClientError
 ├── ApiError                 the service refused; status, problem and fields are kept
-└── ConnectionFailedError    the service cannot be reached
+├── ConnectionFailedError    the service cannot be reached
+└── DamagedError             a file did not arrive as it was sent
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ class ClientError(Exception):
 
 class ConnectionFailedError(ClientError):
     """The service cannot be reached."""
+
+
+class DamagedError(ClientError):
+    """A file did not arrive as it was sent."""
 
 
 class ApiError(ClientError):

@@ -7,9 +7,10 @@ import random
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, Literal, TypeVar
 
 import httpx
+from httpx_sse import ServerSentEvent
 from pydantic import BaseModel
 
 from app.augment.schemas import AugmentItem, AugmentResponse
@@ -48,9 +49,34 @@ class Emit(Generic[Item]):
     item: Item
 
 
-Outcome = httpx.Response | httpx.TransportError | None
-Flow = Generator[Send | Pause, Outcome, Model]
-Stream = Generator[Send | Pause | Emit[Item], Outcome, None]
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Send a request whose answer is read piece by piece: an `Opened`, or what `Send` gives where it is refused."""
+
+    request: httpx.Request
+    pieces: Literal["bytes", "events"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answer that is being read; ``pieces`` is an iterator, of the kind that the client needs."""
+
+    response: httpx.Response
+    pieces: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Read the next piece; ``None`` at the end."""
+
+    opened: Opened
+
+
+Outcome = httpx.Response | httpx.TransportError | Opened | ServerSentEvent | bytes | None
+Step = Send | Pause | Open | Take
+Result = TypeVar("Result")
+Flow = Generator[Step, Outcome, Result]
+Stream = Generator[Step | Emit[Item], Outcome, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +95,14 @@ class Flows:
     patience: float
 
     def call(
-        self, model: type[Model], method: str, path: str, body: Mapping[str, Any] | None = None, **parts: Any
+        self,
+        model: type[Model],
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        repeatable: bool = False,
+        **parts: Any,
     ) -> Flow[Model]:
         """Send, wait where told to, parse.
 
@@ -81,6 +114,8 @@ class Flows:
             The call.
         body : mapping, optional
             Sent as JSON.
+        repeatable : bool
+            Whether to send again where the answer got lost, since twice does no more than once.
         parts : Any
             Anything else that ``build`` takes, such as ``params`` and ``files``.
 
@@ -96,9 +131,9 @@ class Flows:
             outcome = yield Send(self.build(method, path, json=body, **parts))
             if isinstance(outcome, httpx.Response) and outcome.is_success:
                 return model.model_validate_json(outcome.content)
-            pause = _pause(outcome, attempt)
+            pause = pause_after(outcome, attempt, repeatable=repeatable)
             if pause is None or waited + pause > self.patience:
-                raise _error(outcome)
+                raise error_of(outcome)
             yield Pause(pause)
             waited, attempt = waited + pause, attempt + 1
 
@@ -182,10 +217,18 @@ def augment_body(inputs: Iterable[Any], options: Mapping[str, Any]) -> dict[str,
     return {"encoding_format": "base64", **options, "inputs": list(inputs)}
 
 
-def _pause(outcome: Outcome, attempt: int) -> float | None:
+def advance(flow: Generator[Any, Outcome, Any], outcome: Outcome) -> Any:
+    """The next step, ``None`` at the end."""
+    try:
+        return flow.send(outcome)
+    except StopIteration:
+        return None
+
+
+def pause_after(outcome: Outcome, attempt: int, *, repeatable: bool = False) -> float | None:
     """How long to wait before the next attempt; ``None`` where another attempt is of no use."""
-    own: float = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)
-    if isinstance(outcome, httpx.ConnectError):
+    own: float = min(_FIRST_PAUSE * 2 ** min(attempt, 10), _LONGEST_PAUSE) * random.uniform(0.75, 1.25)
+    if isinstance(outcome, httpx.TransportError if repeatable else httpx.ConnectError):
         return own
     if isinstance(outcome, httpx.Response) and outcome.status_code in RETRIED:
         told = outcome.headers.get("Retry-After", "")
@@ -193,7 +236,10 @@ def _pause(outcome: Outcome, attempt: int) -> float | None:
     return None
 
 
-def _error(outcome: Outcome) -> Exception:
+def error_of(outcome: Outcome) -> Exception:
+    """What a caller is told of an attempt that did not do."""
     if isinstance(outcome, httpx.Response):
         return ApiError(outcome)
+    if outcome is None:
+        return ConnectionFailedError("the service ends the answer again and again")
     return ConnectionFailedError(str(outcome) or type(outcome).__name__)
