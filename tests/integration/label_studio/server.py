@@ -70,7 +70,7 @@ def label_studio(folder: Path) -> Iterator[LabelStudio]:
             process.wait()
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 300) -> None:
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 900) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         try:
