@@ -44,6 +44,8 @@ def follow(flows: Flows, job_id: str, after: int) -> Stream[EventBody]:
         if isinstance(outcome, Opened):
             opened = outcome
             while isinstance(outcome := (yield Take(opened)), ServerSentEvent):
+                if not outcome.data:  # a heartbeat
+                    continue
                 event = EventBody.model_validate_json(outcome.data)
                 if event.id > after:
                     after, waited, attempt = event.id, 0.0, 0
