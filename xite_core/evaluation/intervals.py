@@ -35,8 +35,8 @@ class Resampled:
 
     def p_value(self) -> float:
         """Two-sided: twice the share of the resamples on the other side of zero, at least one resample."""
-        below = float((self.draws <= 0).mean())
-        return min(1.0, 2 * max(min(below, 1 - below), 1 / len(self.draws)))
+        sides = float((self.draws <= 0).mean()), float((self.draws >= 0).mean())
+        return min(1.0, 2 * max(min(sides), 1 / len(self.draws)))
 
 
 class Resampler:
