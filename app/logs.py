@@ -39,7 +39,7 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name in ("httpx", "asyncio", "filelock"):
+    for name in ("httpx", "asyncio", "filelock", "faiss", "rq.worker"):
         logging.getLogger(name).setLevel("WARNING")
 
 
