@@ -47,10 +47,10 @@ load: setup           ## capacity, then ten minutes at twice of it; the figures 
 soak: setup           ## MINUTES (60) of texts that never come twice, with the memory after each minute
 	$(BIN)/python -m benchmarks.load soak --minutes $(or $(MINUTES),60) --home $(XITE_HOME) --out soak.json
 
-fuzz: setup           ## ten minutes of coverage-guided fuzzing for each parser (SECONDS=600)
+fuzz: setup           ## ten minutes of coverage-guided fuzzing for each parser (FUZZ_SECONDS=600)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	set -e; for target in json request jsonl csv parquet configuration headers; do \
-		OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.run $$target $(or $(SECONDS),600); done
+		OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.run $$target $(or $(FUZZ_SECONDS),600); done
 
 fuzz-interface: setup ## schemathesis with many cases of every call
 	XITE_TEST_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/contract/interface

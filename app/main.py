@@ -33,6 +33,7 @@ from app.problems import add_handlers, responder
 from app.processes.stopping import told_of_stop
 from app.runtime import Runtime
 from app.settings.service import Settings, load_settings
+from app.tracing import telemetry
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -63,7 +64,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await runtime.close()
             jobs.close()
 
-    app = FastAPI(title="XITE", version=version(), description=DESCRIPTION, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="XITE",
+        version=version(),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        telemetry=telemetry(),
+    )
     for router in (
         augment_router,
         embeddings_router,

@@ -19,6 +19,7 @@ from app.runtime.batching import Batcher
 from app.runtime.engine import Part, Plan, Result
 from app.runtime.residents import Resident, Residents
 from app.settings.service import Settings
+from app.tracing import span
 from xite_core.augmenter import Augmentation
 from xite_core.encoder.protocol import Encoder, Tokenized
 from xite_core.errors import RowError
@@ -129,12 +130,14 @@ class Runtime:
         loop = asyncio.get_running_loop()
         self.batcher.announce(1)
         try:
-            tokenized = await loop.run_in_executor(self._tokenizers, _tokenize, encoder, examples, start)
+            with span("tokenize", texts=len(examples)):
+                tokenized = await loop.run_in_executor(self._tokenizers, _tokenize, encoder, examples, start)
             part = Part(request, encoder, examples, tokenized, plan, deadline, loop.create_future())
             self.batcher.submit(part)
         finally:
             self.batcher.announce(-1)
-        return await part.future
+        with span("compute", tokens=part.tokens):  # its wait in the queue included
+            return await part.future
 
     async def _watch(self) -> None:
         await self._follow(self.residents.start)
