@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request
+from fastapi.responses import Response
 
 from app.annotation.label_studio import examples, service, webhook
 from app.annotation.label_studio.jobs import starter_of
@@ -65,7 +66,7 @@ async def setup(
     "/predict",
     operation_id="label_studio_predict",
     summary="Predict tasks",
-    response_model_exclude_none=True,
+    response_model=PredictResponse,
     responses=problems(404, 409, *BODY_PROBLEMS),
 )
 async def predict(
@@ -73,9 +74,11 @@ async def predict(
     runtime: RuntimeDependency,
     store: StoreDependency,
     body: Annotated[PredictRequest, Body(openapi_examples=examples.PREDICT)],
-) -> PredictResponse:
+) -> Response:
     """Exactly one prediction a task; an empty one with score 0 where the match abstains or the task has no text."""
-    return await unless_gone(request, service.predict(runtime, store, body))
+    made = await unless_gone(request, service.predict(runtime, store, body))
+    rendered = await runtime.in_pool(lambda: made.model_dump_json(exclude_none=True))
+    return Response(rendered, media_type="application/json")
 
 
 @router.post(

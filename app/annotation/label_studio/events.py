@@ -11,7 +11,7 @@ from app.annotation.label_studio.store import Annotated
 from app.annotation.label_studio.tasks import Unusable, read_task
 
 CREATED = ("ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED")
-DELETED = "ANNOTATIONS_DELETED"
+DELETED = ("ANNOTATIONS_DELETED", "TASKS_DELETED")
 START = "START_TRAINING"
 
 

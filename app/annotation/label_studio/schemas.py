@@ -74,13 +74,20 @@ class TaskFacts(ProtocolRequest):
     data: dict[str, Any] = Field(default_factory=dict)
 
 
+class Numbered(ProtocolRequest):
+    """Something that is gone: its number is left."""
+
+    id: int
+
+
 class WebhookRequest(ProtocolRequest):
     """An event of a project."""
 
     action: str = Field(max_length=100, description="what happened, such as ANNOTATION_CREATED or START_TRAINING")
     project: ProjectFacts | None = None
     annotation: AnnotationFacts | list[AnnotationFacts] | None = None
-    annotations: list[AnnotationFacts] = Field(default_factory=list, description="deleted ones")
+    annotations: list[Numbered] = Field(default_factory=list, description="deleted ones")
+    tasks: list[Numbered] = Field(default_factory=list, description="deleted ones")
     task: TaskFacts | list[TaskFacts] | None = None
 
 

@@ -71,9 +71,14 @@ class AnnotationStore:
             row = db.execute("SELECT options FROM connections WHERE project = ?", (project,)).fetchone()
         return row[0] if row else None
 
-    def record(self, project: str, annotated: Iterable[Annotated], gone: Iterable[int]) -> int:
-        """Put annotations in, take others out; the number that the project has then."""
+    def record(
+        self, project: str, annotated: Iterable[Annotated], gone: Iterable[int], tasks_gone: Iterable[int] = ()
+    ) -> int:
+        """Put annotations in, take others out, also all of some tasks; the number that the project has then."""
         with self._transaction() as db:
+            db.executemany(
+                "DELETE FROM annotations WHERE project = ? AND task = ?", ((project, number) for number in tasks_gone)
+            )
             db.executemany(
                 "DELETE FROM annotations WHERE project = ? AND annotation = ?", ((project, number) for number in gone)
             )

@@ -25,7 +25,7 @@ async def handle(
     BundleNotFoundError, StorageError, ServiceError
         See the table in `app.errors`.
     """
-    if event.action not in (*CREATED, DELETED, START):
+    if event.action not in (*CREATED, *DELETED, START):
         return WebhookAnswer(status="ignored", detail=f"{event.action} needs no action")
     if event.project is None:
         raise FieldError("missing; switch on that the webhook sends its payload", "project")
@@ -40,12 +40,14 @@ async def record(
     """Remember what annotators submitted, forget what they took back."""
     found: list[Annotated] = []
     gone = [one.id for one in event.annotations]
-    if event.action != DELETED:
+    tasks_gone = [one.id for one in event.tasks] if event.action in DELETED else []
+    if event.action not in DELETED:
         wanted = await connection_of(store, project.uid)
         facts = await asyncio.to_thread(manifest_of, runtime.residents, wanted.bundle)
         found, gone = annotated_in(event, labeling_for(facts, project.label_config), runtime.settings.max_text_chars)
-    count = await asyncio.to_thread(store.record, project.uid, found, gone)
-    detail = f"{len(found)} annotations remembered, {len(gone)} forgotten"
+    count = await asyncio.to_thread(store.record, project.uid, found, gone, tasks_gone)
+    forgotten = f"{len(tasks_gone)} tasks" if tasks_gone else f"{len(gone)}"
+    detail = f"{len(found)} annotations remembered, {forgotten} forgotten"
     return WebhookAnswer(status="recorded", detail=detail, annotations=count)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.annotation.portions import in_portions
 from app.annotation.review.rendering import rendered
-from app.annotation.review.schemas import ReviewRequest, ReviewResponse
+from app.annotation.review.schemas import ReviewRequest
 from app.annotation.verdicts import match_options
 from app.augment.service import check_pairs, examples_of
 from app.runtime import Resident, Runtime
@@ -16,8 +16,8 @@ from xite_core.review import NEAR, THRESHOLDS, review
 from xite_core.types import Encoded, Example
 
 
-async def review_texts(runtime: Runtime, request: ReviewRequest) -> ReviewResponse:
-    """Match the texts, and tell what people should look at.
+async def review_texts(runtime: Runtime, request: ReviewRequest) -> str:
+    """Match the texts, tell what people should look at, and render the answer.
 
     Raises
     ------
@@ -32,9 +32,9 @@ async def review_texts(runtime: Runtime, request: ReviewRequest) -> ReviewRespon
     near = NEAR if request.near is None else request.near
     thresholds = sorted(request.thresholds or THRESHOLDS)
 
-    def answer() -> ReviewResponse:
+    def answer() -> str:
         made = review(resident.augmenter, examples, encoded, options, near=near, thresholds=thresholds)
-        return rendered(made, request, resident.bundle)
+        return rendered(made, request, resident.bundle).model_dump_json()
 
     return await runtime.in_pool(answer)
 

@@ -136,6 +136,8 @@ def test_a_training_on_what_was_annotated_one_at_a_time(service: Service, http: 
     assert submit(http, 0, None, "ANNOTATION_UPDATED")["annotations"] == 11
     deleted = {"action": "ANNOTATIONS_DELETED", "project": PROJECT, "annotations": [{"id": 1}]}
     assert http.post("/webhook", json=deleted).json()["annotations"] == 10
+    tasks = {"action": "TASKS_DELETED", "project": PROJECT, "tasks": [{"id": 2}]}
+    assert http.post("/webhook", json=tasks).json()["annotations"] == 9
     assert http.post("/webhook", json={"action": "TASKS_CREATED", "project": PROJECT}).json()["status"] == "ignored"
 
     first = http.post("/webhook", json=start).json()
