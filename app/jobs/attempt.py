@@ -16,7 +16,8 @@ import structlog
 
 from app.jobs.connection import AWAY
 from app.jobs.records import Event, Job, JobStatus, Progress
-from app.jobs.store import FencedError, JobStore
+from app.jobs.store import JobStore
+from app.jobs.transitions import FencedError
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

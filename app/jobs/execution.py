@@ -21,7 +21,8 @@ from app.jobs.connection import connect
 from app.jobs.outcome import Outcome
 from app.jobs.queue import JobQueue
 from app.jobs.records import JobKind, JobStatus
-from app.jobs.store import FencedError, JobStore
+from app.jobs.store import JobStore
+from app.jobs.transitions import FencedError
 from app.logs import frames
 from app.processes.linux import limit_memory
 from app.settings.service import Settings, load_settings

@@ -21,7 +21,8 @@ from app.jobs.connection import AWAY
 from app.jobs.execution import discard_revision, failure
 from app.jobs.queue import JobQueue
 from app.jobs.records import Job, JobStatus
-from app.jobs.store import FencedError, JobStore
+from app.jobs.store import JobStore
+from app.jobs.transitions import FencedError
 from app.settings.service import Settings
 from xite_core.bundle.manifest import read_manifest
 from xite_core.bundle.store import BundleStore

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 import orjson
@@ -17,24 +16,15 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import WatchError
 
-from app.errors import FieldError, IdempotencyError, JobNotFoundError, JobStateError
+from app.errors import FieldError, IdempotencyError, JobNotFoundError
+from app.jobs import transitions
 from app.jobs.queue import JobQueue
 from app.jobs.records import Event, Job, JobStatus, Progress, StoredEvent, is_of_this_format
+from app.jobs.transitions import Change, FencedError
 
 ALL, ACTIVE = "xite:jobs", "xite:jobs:active"
 KEPT_EVENTS = 5000
 IDEMPOTENCY_SECONDS = 7 * 86400
-
-
-class FencedError(Exception):
-    """The attempt no longer holds the job: another one does, or the job has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    job: Job
-    events: Sequence[Event] = field(default=())
-    queue: bool = False
 
 
 class JobStore:
@@ -73,7 +63,6 @@ class JobStore:
         IdempotencyError
             If the key was used for something else.
         """
-        fresh = job.but(delivery=1)
         key = f"xite:idempotency:{idempotency[0]}" if idempotency else f"{_key(job.id)}:unused"
         with self._redis.pipeline() as pipe:
             while True:
@@ -87,7 +76,7 @@ class JobStore:
                         pipe.set(key, value, ex=IDEMPOTENCY_SECONDS)
                     pipe.set(_key(job.id, "spec"), orjson.dumps(spec))
                     pipe.zadd(ALL, {job.id: job.created_at})
-                    stored = self._write(pipe, None, _Change(fresh, queue=True))
+                    stored = self._write(pipe, None, transitions.accepted(job))
                     pipe.execute()
                     return stored
                 except WatchError:
@@ -144,18 +133,8 @@ class JobStore:
 
     def claim(self, job_id: str, delivery: int, worker: str) -> Job | None:
         """Begin an attempt; ``None`` where this delivery is out of date or the job is no longer there."""
-
-        def decide(job: Job) -> _Change | None:
-            if job.status is not JobStatus.QUEUED or job.delivery != delivery:
-                return None
-            now = time.time()
-            claimed = job.but(
-                status=JobStatus.RUNNING, attempt=job.attempt + 1, started_at=job.started_at or now, worker=worker
-            )
-            return _Change(claimed, [_status(claimed)])
-
         try:
-            before, after = self._change(job_id, decide)
+            before, after = self._change(job_id, lambda job: transitions.claimed(job, delivery, worker))
         except JobNotFoundError:
             return None
         return after if after is not before else None
@@ -169,7 +148,7 @@ class JobStore:
             If the attempt no longer holds the job.
         """
         try:
-            present = self._held(self.get(job.id), job.attempt)
+            present = transitions.held(self.get(job.id), job.attempt)
         except JobNotFoundError:
             raise FencedError(job.id) from None
         self._redis.set(_key(job.id, "lease"), job.attempt, px=int(seconds * 1000))
@@ -188,12 +167,7 @@ class JobStore:
         FencedError
             If the attempt no longer holds the job.
         """
-
-        def decide(present: Job) -> _Change:
-            told = Event("progress", asdict(progress))
-            return _Change(self._held(present, job.attempt).but(progress=progress), [told, *events])
-
-        self._change(job.id, decide)
+        self._change(job.id, lambda present: transitions.reported(present, job.attempt, progress, events))
 
     def finish(self, job: Job, status: JobStatus, **fields: Any) -> Job:
         """End an attempt and the job; one that is being cancelled ends as cancelled, whatever it had reached.
@@ -203,16 +177,7 @@ class JobStore:
         FencedError
             If the attempt no longer holds the job.
         """
-
-        def decide(present: Job) -> _Change:
-            held = self._held(present, job.attempt)
-            if held.status is JobStatus.CANCELLING and status is JobStatus.SUCCEEDED:
-                ended = held.but(status=JobStatus.CANCELLED, finished_at=time.time())
-            else:
-                ended = held.but(status=status, finished_at=time.time(), **fields)
-            return _Change(ended, [_status(ended)])
-
-        return self._change(job.id, decide)[1]
+        return self._change(job.id, lambda present: transitions.finished(present, job.attempt, status, fields))[1]
 
     def hand_back(self, job: Job) -> None:
         """Queue the job of an attempt that stops on purpose; it does not count as a strike.
@@ -222,36 +187,15 @@ class JobStore:
         FencedError
             If the attempt no longer holds the job.
         """
-        self._change(job.id, lambda present: _again(self._held(present, job.attempt), "handed back"))
+        self._change(job.id, lambda present: transitions.handed_back(present, job.attempt))
 
     def give_up(self, job: Job, strikes: int) -> Job:
         """Take the job from an attempt that died: queue it again, or let it fail after too many strikes."""
-
-        def decide(present: Job) -> _Change | None:
-            if not present.status.is_at_work or present.attempt != job.attempt:
-                return None
-            if present.status is JobStatus.CANCELLING:
-                ended = present.but(status=JobStatus.CANCELLED, finished_at=time.time())
-                return _Change(ended, [_status(ended)])
-            further = _mark(present) > present.mark
-            struck = 0 if further else present.strikes + 1
-            if struck >= strikes:
-                error = {"code": "attempts_exhausted", "message": f"{struck} attempts in a row died without progress"}
-                ended = present.but(status=JobStatus.FAILED, finished_at=time.time(), error=error, strikes=struck)
-                return _Change(ended, [_status(ended)])
-            return _again(present.but(strikes=struck, mark=max(present.mark, _mark(present))), "the attempt died")
-
-        return self._change(job.id, decide)[1]
+        return self._change(job.id, lambda present: transitions.given_up(present, job.attempt, strikes))[1]
 
     def deliver_again(self, job: Job) -> None:
         """Queue a queued job anew whose delivery got lost."""
-
-        def decide(present: Job) -> _Change | None:
-            if present.status is not JobStatus.QUEUED or present.delivery != job.delivery:
-                return None
-            return _again(present, "delivery lost")
-
-        self._change(job.id, decide)
+        self._change(job.id, lambda present: transitions.delivered_again(present, job.delivery))
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a queued job, or ask the attempt at work to stop.
@@ -263,19 +207,7 @@ class JobStore:
         JobStateError
             If it has ended.
         """
-
-        def decide(job: Job) -> _Change | None:
-            if job.status.is_terminal:
-                raise JobStateError(f"job {job.id} has {job.status} already; there is nothing to cancel")
-            if job.status is JobStatus.CANCELLING:
-                return None
-            if job.status is JobStatus.RUNNING:
-                after = job.but(status=JobStatus.CANCELLING)
-            else:
-                after = job.but(status=JobStatus.CANCELLED, finished_at=time.time())
-            return _Change(after, [_status(after)])
-
-        return self._change(job_id, decide)[1]
+        return self._change(job_id, transitions.cancelled)[1]
 
     def resume(self, job_id: str) -> Job:
         """Queue a cancelled or failed job again; it goes on from its last checkpoint.
@@ -287,24 +219,11 @@ class JobStore:
         JobStateError
             If it has not ended, or has succeeded.
         """
-
-        def decide(job: Job) -> _Change:
-            if job.status not in (JobStatus.CANCELLED, JobStatus.FAILED):
-                raise JobStateError(f"job {job.id} is {job.status}; only a cancelled or failed one can be resumed")
-            return _again(job.but(finished_at=None, error=None, strikes=0), "resumed")
-
-        return self._change(job_id, decide)[1]
+        return self._change(job_id, transitions.resumed)[1]
 
     def activated(self, job: Job) -> None:
         """Note that the result has been made active."""
-
-        def decide(present: Job) -> _Change | None:
-            if not present.activate:
-                return None
-            result = {**(present.result or {}), "activated": True}
-            return _Change(present.but(activate=False, result=result), [Event("log", {"message": "activated"})])
-
-        self._change(job.id, decide)
+        self._change(job.id, transitions.activated)
 
     def delete(self, job: Job) -> None:
         """Forget an ended job."""
@@ -338,13 +257,7 @@ class JobStore:
         text = cast("bytes | None", pipe.get(_key(values["job"])))
         return Job.loads(text) if text is not None else None
 
-    @staticmethod
-    def _held(present: Job, attempt: int) -> Job:
-        if present.attempt != attempt or not present.status.is_at_work:
-            raise FencedError(f"attempt {attempt} no longer holds {present.id}")
-        return present
-
-    def _change(self, job_id: str, decide: Callable[[Job], _Change | None]) -> tuple[Job, Job]:
+    def _change(self, job_id: str, decide: Callable[[Job], Change | None]) -> tuple[Job, Job]:
         """The record before and after; the same object twice where nothing was to be done."""
         key = _key(job_id)
         with self._redis.pipeline() as pipe:
@@ -362,8 +275,8 @@ class JobStore:
                 except WatchError:
                     continue
 
-    def _write(self, pipe: Pipeline, before: Job | None, change: _Change) -> Job:
-        job, events = change.job, change.events or ([_status(change.job)] if before is None else [])
+    def _write(self, pipe: Pipeline, before: Job | None, change: Change) -> Job:
+        job, events = change.job, change.events
         stream = _key(job.id, "events")
         for number, event in enumerate(events, job.n_events + 1):
             fields: dict[Any, Any] = {"type": event.type, "at": repr(time.time()), "data": orjson.dumps(event.data)}
@@ -411,24 +324,3 @@ def _loaded(text: bytes | None, job_id: str) -> Job:
     if text is None:
         raise JobNotFoundError(job_id)
     return Job.loads(text)
-
-
-def _status(job: Job) -> Event:
-    data: dict[str, Any] = {"status": str(job.status), "attempt": job.attempt}
-    if job.error:
-        data["error"] = dict(job.error)
-    return Event("status", data)
-
-
-def _again(job: Job, why: str) -> _Change:
-    queued = job.but(status=JobStatus.QUEUED, delivery=job.delivery + 1, worker=None)
-    return _Change(queued, [Event("status", {**_status(queued).data, "why": why})], queue=True)
-
-
-_STAGES = ("encode", "baseline", "train", "evaluate", "publish")
-
-
-def _mark(job: Job) -> float:
-    """How far a job is, as one number; a stage that is not listed takes turns with another and counts as nothing."""
-    stage = job.progress.stage
-    return _STAGES.index(stage) * 1e9 + job.progress.step if stage in _STAGES else 0.0
