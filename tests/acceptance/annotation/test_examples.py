@@ -5,24 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support.bundles import ROOT
-from tests.support.service import NAME, Service, build, running, source
+from tests.support.service import NAME, Service
 from xite_core.demo import demo_file
 
 KOREAN = demo_file("reviews", "ko")
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    home: Path = tmp_path_factory.mktemp("home")
-    build(home, NAME, source())
-    with running(home) as service:
-        yield service
 
 
 def run(service: Service, script: str, *arguments: object) -> str:

@@ -16,10 +16,7 @@ from app.annotation.label_studio.examples import CONFIGURATION
 from app.annotation.portions import PORTION
 from app.auth.keys import add_key
 from app.auth.scopes import Scope
-from tests.support.service import NAME, Service, build, pairs, pool, running, source, wait_for
-from xite_core.bundle.build import Builder, BuildOptions
-from xite_core.bundle.store import BundleStore
-from xite_core.encoder.hashing import HashingEncoder
+from tests.support.service import NAME, Service, build, running, source, wait_for
 
 PROJECT = {"id": 1, "created_at": "2026-11-25T00:00:00Z", "label_config": CONFIGURATION}
 UID = "1.1795564800"
@@ -27,16 +24,6 @@ PAIRS = (
     '<View><Text name="p" value="$premise"/><Text name="h" value="$hypothesis"/><Choices name="c" toName="p">'
     '<Choice value="Positive"/><Choice value="Negative"/></Choices></View>'
 )
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    home: Path = tmp_path_factory.mktemp("home")
-    build(home, "pairs", pairs())
-    held_out = Builder(BundleStore(home), HashingEncoder(), BuildOptions(validation=0.2))
-    held_out.build(NAME, [source()], pool())
-    with running(home, default_bundle=NAME, max_text_chars=5000) as service:
-        yield service
 
 
 @pytest.fixture

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.finetuning import add_head
-from tests.support.service import NAME, Service, build, pairs, running, source
-from xite_core.bundle.bundle import open_bundle
-
 TEXTS = ["good film 1", "bad film 2", "good bad film 3", "GOOD  film 1", "rude and kind", "정말 좋은 영화"]
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    home: Path = tmp_path_factory.mktemp("home")
-    build(home, NAME, source())
-    build(home, "pairs", pairs())
-    build(home, "tuned", source(), "r1")
-    add_head(open_bundle(home / "bundles" / "tuned" / "r1"), home, "r2-tuned")
-    with running(home, default_bundle=NAME, max_inputs=300) as service:
-        yield service
-
-
-@pytest.fixture
-def http(service: Service) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=service.url, timeout=60) as client:
-        yield client
 
 
 def reviewed(http: httpx.Client, **body: Any) -> dict[str, Any]:
