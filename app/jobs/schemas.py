@@ -77,6 +77,10 @@ class Hyperparameters(Request):
     lr: float | None = Field(None, ge=1e-8, le=10)
     replay: float | None = Field(None, ge=0, le=1, description="fraction of each batch that is plain English")
     fraction: float | None = Field(None, ge=1e-3, le=1, description="share of the matched texts used, the surest first")
+    adoption: Literal["vote", "head", "views"] | None = Field(None, description="whose label a target text adopts")
+    rounds: int | None = Field(None, ge=1, le=100, description="with views: how often the labels are made anew")
+    lexicon: float | None = Field(None, ge=0, le=10, description="with views: weight of the target language's words")
+    prior: float | None = Field(None, ge=0, le=1, description="with views: how far class shares are drawn to equal ones")
     normalize: bool | None = None
     balance: bool | None = Field(None, description="the same number of synthetic examples of each label")
     warmup: float | None = Field(None, ge=0, le=1)
