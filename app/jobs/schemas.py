@@ -80,7 +80,7 @@ class Hyperparameters(Request):
     adoption: Literal["vote", "head", "views"] | None = Field(None, description="whose label a target text adopts")
     rounds: int | None = Field(None, ge=1, le=100, description="with views: how often the labels are made anew")
     lexicon: float | None = Field(None, ge=0, le=10, description="with views: weight of the target language's words")
-    prior: float | None = Field(None, ge=0, le=1, description="with views: how far class shares are drawn to equal ones")
+    prior: float | None = Field(None, ge=0, le=1, description="with views: pull of the class shares to equal ones")
     normalize: bool | None = None
     balance: bool | None = Field(None, description="the same number of synthetic examples of each label")
     warmup: float | None = Field(None, ge=0, le=1)
