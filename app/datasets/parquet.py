@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from xite_core.errors import InputError
 from xite_core.records.parsing import FIELDS
+from xite_core.records.tables import DECODER_ERRORS
 
 ROW_GROUP_BYTES = 512 * 2**20
 """Decoded size of one row group's columns, at most: a group is what is held in memory."""
@@ -43,7 +44,7 @@ def check_parquet(path: Path, columns: Mapping[str, str], *, max_rows: int, max_
         ) as file:
             _check_columns(file.schema_arrow, wanted)
             _check_sizes(file.metadata, wanted, max_rows, max_bytes)
-    except (pa.ArrowException, OSError) as error:
+    except DECODER_ERRORS as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"not a whole Parquet file ({first})") from error
 

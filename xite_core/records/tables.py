@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 from xite_core.errors import InputError, RowError
 from xite_core.records.parsing import RawRow, Wanted
 
+DECODER_ERRORS = (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, RuntimeError)
+"""What a damaged file makes a decoder raise; names that are no UTF-8, for one, are found as late as they are read."""
+
 _BATCH = 1024
 
 
@@ -33,7 +36,7 @@ def parquet_rows(path: Path, wanted: Wanted) -> Iterator[RawRow | RowError]:
             for batch in file.iter_batches(_BATCH, columns=names):
                 yield from _rows(path.name, number, batch, names, {})
                 number += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
+    except DECODER_ERRORS as error:
         raise InputError(f"{path}: not a whole Parquet file, after row {number} ({_first_line(error)})") from error
 
 
@@ -41,7 +44,7 @@ def parquet_count(path: Path) -> int | None:
     """Count the rows of a Parquet file by its footer; ``None`` where that cannot be read."""
     try:
         return int(pq.read_metadata(path).num_rows)
-    except (pa.ArrowException, OSError):
+    except DECODER_ERRORS:
         return None
 
 
@@ -68,7 +71,7 @@ def dataset_rows(path: Path, wanted: Wanted) -> Iterator[RawRow | RowError]:
                     for start in range(0, batch.num_rows, _BATCH):
                         yield from _rows(path.name, number + start, batch.slice(start, _BATCH), names, classes)
                     number += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
+    except DECODER_ERRORS as error:
         raise InputError(f"{path}: not a whole dataset, after row {number} ({_first_line(error)})") from error
 
 
@@ -80,7 +83,7 @@ def dataset_count(path: Path) -> int | None:
             with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as reader:
                 total += sum(batch.num_rows for batch in reader)
         return total
-    except (InputError, pa.ArrowException, OSError):
+    except (InputError, *DECODER_ERRORS):
         return None
 
 
