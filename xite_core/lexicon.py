@@ -19,15 +19,20 @@ from scipy.special import softmax
 
 from xite_core.types import FloatArray
 
-BUCKETS = 2**16
+BUCKETS = 2**18
 """Hash buckets of the features: single tokens and pairs of neighbours."""
 
 FOREIGN, FAMILIAR = 0.15, 0.35
 """Share of known features up to which a text is not in the lexicon's language, and from which on it is."""
 
+MIN_TEXTS = 2
+RARER = 2.0
+"""A feature belongs to the language in which it is so many times as frequent as in English."""
+
 SMOOTHING = 2.0
 """Texts' worth of evidence that a feature goes with the classes as all features do together."""
 
+_TRACE = 1e-6
 _SIDE, _FIRST, _MIX = 715_827_883, 1_000_003, 2_654_435_761
 
 Float64Array = npt.NDArray[np.float64]
@@ -37,20 +42,23 @@ Bag = Any
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Label scores of features, added up over a text and divided by the root of their number.
+    """Label scores of features, added up over a text and divided by the root of their number, and a bias.
 
     Parameters
     ----------
     weight : ndarray of float32, (BUCKETS, C)
-        Of each feature and class; rows sum to 0, and are 0 for features that were not seen.
+        Of each feature and class; rows sum to 0, and are 0 for features that are not known.
+    bias : ndarray of float32, (C,)
+        Added to the scores of a text in the lexicon's language.
     """
 
     weight: FloatArray
+    bias: FloatArray
 
     def scores(self, bag: Bag) -> FloatArray:
         """Class scores of texts, float32 (n, C); 0 for a text with hardly any feature that the lexicon knows."""
-        factor = self.familiarity(bag) / _root_sizes(bag)
-        return np.asarray(bag @ self.weight * factor[:, None], np.float32)
+        said = bag @ self.weight / _root_sizes(bag)[:, None] + self.bias
+        return np.asarray(said * self.familiarity(bag)[:, None], np.float32)
 
     def familiarity(self, bag: Bag) -> Float64Array:
         """How far texts are in the lexicon's language: from 0 to 1 as the share of known features rises."""
@@ -58,17 +66,16 @@ class Lexicon:
         return np.asarray(np.clip((known - FOREIGN) / (FAMILIAR - FOREIGN), 0, 1), np.float64)
 
     def scaled(self, factor: float) -> Lexicon:
-        """The lexicon with all weights times ``factor``."""
-        return Lexicon((self.weight * factor).astype(np.float32))
+        """The lexicon with all scores times ``factor``."""
+        return Lexicon((self.weight * factor).astype(np.float32), (self.bias * factor).astype(np.float32))
 
-    def shifted(self, shift: Float64Array, bag: Bag) -> Lexicon:
-        """The lexicon with ``shift`` added to the scores of the texts in ``bag``, shared out to their features.
+    def shifted(self, shift: Float64Array) -> Lexicon:
+        """The lexicon with ``shift`` added to its bias."""
+        return Lexicon(self.weight, (self.bias + shift).astype(np.float32))
 
-        So a text of another language, which has few of these features, is hardly touched.
-        """
-        seen = np.asarray(bag.sum(0)).ravel() > 0
-        step = shift / _root_sizes(bag).mean()
-        return Lexicon((self.weight + seen[:, None] * step).astype(np.float32))
+    def merged(self, other: Lexicon | None) -> Lexicon:
+        """Both lexicons' scores added."""
+        return self if other is None else Lexicon(self.weight + other.weight, self.bias + other.bias)
 
 
 def bag_of(ids: Sequence[Sequence[int]], n_texts: int) -> Bag:
@@ -118,13 +125,19 @@ def fit_lexicon(bag: Bag, posterior: Float64Array) -> tuple[Lexicon, Float64Arra
     left_out = np.stack(
         [np.bincount(entries.row, weights[:, code], minlength=bag.shape[0]) for code in range(posterior.shape[1])], 1
     )
-    return Lexicon(_weights(counts, shares).astype(np.float32)), left_out / _root_sizes(bag)[:, None]
+    lexicon = Lexicon(_weights(counts, shares).astype(np.float32), np.zeros(posterior.shape[1], np.float32))
+    return lexicon, left_out / _root_sizes(bag)[:, None]
 
 
 def only_of(lexicon: Lexicon, bag: Bag, other: Bag) -> Lexicon:
-    """The lexicon without features that are as frequent in other texts (English ones) as in the lexicon's own."""
-    own, foreign = (np.asarray(part.sum(0)).ravel() / max(part.shape[0], 1) for part in (bag, other))
-    return Lexicon(np.where((own > foreign)[:, None], lexicon.weight, np.float32(0)))
+    """The lexicon with the features that tell its language: in several of its texts, and rarer in other (English) ones.
+
+    Known features that say nothing keep a trace of weight, so that a text shows its language by them.
+    """
+    own, foreign = (np.asarray(part.sum(0)).ravel() for part in (bag, other))
+    kept = (own >= MIN_TEXTS) & (own / max(bag.shape[0], 1) > RARER * foreign / max(other.shape[0], 1))
+    trace = np.where(np.arange(lexicon.weight.shape[1]) == 0, _TRACE, -_TRACE / (lexicon.weight.shape[1] - 1))
+    return Lexicon(np.where(kept[:, None], lexicon.weight + trace, 0).astype(np.float32), lexicon.bias)
 
 
 def standardised(scores: npt.NDArray[Any], marginals: Float64Array | None = None) -> tuple[Float64Array, float]:

@@ -88,12 +88,23 @@ def test_constant_scores_do_no_harm() -> None:
     assert scale == 1
 
 
-def test_texts_of_another_language_are_hardly_touched() -> None:
+def test_texts_of_another_language_are_not_touched() -> None:
     texts, codes = world(300)
     english = [[t + 1000 for t in text] for text in texts]
     bag, foreign = bag_of(texts, 300), bag_of([*english, *texts[:1]], 301)
     lexicon, _ = fit_lexicon(bag, SURE[codes])
-    moved = only_of(lexicon.shifted(np.array([1.0, -1.0]), bag), bag, foreign)
-    own, other = moved.scores(bag), moved.scores(bag_of(english, 300))
-    assert np.abs(other).mean() < 0.1 * np.abs(own).mean()
-    assert (own - lexicon.scores(bag)).mean(0) == pytest.approx([1, -1], abs=0.1)
+    own = only_of(lexicon.shifted(np.array([1.0, -1.0])), bag, foreign)
+    assert (own.scores(bag_of(english, 300)) == 0).all()
+    assert own.familiarity(bag).mean() > 0.9
+    unshifted = only_of(lexicon, bag, foreign)
+    assert (own.scores(bag) - unshifted.scores(bag)).mean(0) == pytest.approx([1, -1], abs=0.1)
+    assert ((own.scaled(2).scores(bag) - 2 * own.scores(bag)) ** 2).max() < 1e-9
+
+
+def test_merged_lexicons_add_up() -> None:
+    texts, codes = world(100)
+    bag = bag_of(texts, 100)
+    one, _ = fit_lexicon(bag, SURE[codes])
+    other, _ = fit_lexicon(bag, SURE[1 - codes])
+    assert one.merged(None) is one
+    assert (one.merged(other).weight == one.weight + other.weight).all()

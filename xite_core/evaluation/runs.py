@@ -14,13 +14,13 @@ import numpy as np
 from xite_core.encoder.transformers_encoder import TransformersEncoder
 from xite_core.evaluation.bench import Bench
 from xite_core.evaluation.variants import BASELINES, CONTROL, ZERO_SHOT, ZERO_SHOT_CENTRED, Variant
+from xite_core.finetune.adoption import with_lexicon
 from xite_core.finetune.corpus import Snapshot, anchor_examples, fresh_snapshot, pool_texts
 from xite_core.finetune.events import FineTuneEvent, Monitor
 from xite_core.finetune.head import Head
 from xite_core.finetune.options import FineTuneOptions
 from xite_core.finetune.student import EncoderStudent, HeadStudent, Student, own_encoder
 from xite_core.finetune.training import Plan, Trainer
-from xite_core.finetune.tuner import with_lexicon
 from xite_core.finetune.workspace import Workspace
 from xite_core.interpolation import lerp, unit
 from xite_core.matching import Matcher
@@ -152,7 +152,8 @@ class Runs:
         )
         _, head = trainer.run()
         shutil.rmtree(work, ignore_errors=True)
-        return with_lexicon(head, adopted, prepared.snapshot.target)
+        snapshot = refresh() if refresh and adopted else prepared.snapshot
+        return with_lexicon(head, adopted, snapshot.target, bench.bags[1])
 
     def _epochs(self, options: FineTuneOptions) -> int:
         """Epochs on English alone that make as many updates as the mixed ones of the other variants."""

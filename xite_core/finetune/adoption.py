@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -117,15 +117,38 @@ def adopt(
         return Adopted(head.probabilities(target).astype(np.float64), None)
     names = np.array(languages)
     posterior = np.empty((len(target), len(head.bias)))
-    weight: FloatArray | None = None
+    merged: Lexicon | None = None
     for language in sorted(set(languages)):
         rows = np.flatnonzero(names == language)
         first = head.scores(moved(target[rows], anchors))
         posterior[rows], lexicon = two_views(first, bags[1][rows], options)
-        own = only_of(lexicon, bags[1][rows], bags[0]).weight
-        weight = own if weight is None else weight + own
-    assert weight is not None
-    return Adopted(posterior, Lexicon(weight) if options.lexicon else None)
+        merged = only_of(lexicon, bags[1][rows], bags[0]).merged(merged)
+    return Adopted(posterior, merged if options.lexicon else None)
+
+
+def with_lexicon(head: Head, adopted: Adopted | None, target: FloatArray, bag: Bag) -> Head:
+    """The fine-tuned head with the adoption's lexicon beside it, in the units of its own scores of the target texts.
+
+    The lexicon's bias makes the classes' shares of the target texts those of the adopted labels: a head that has seen
+    two languages has one bias, and each language a place of its own.
+
+    Parameters
+    ----------
+    head : Head
+        After training.
+    adopted : Adopted, optional
+        Nothing changes where there is none, or it has no lexicon.
+    target : ndarray of float32, (m, d)
+        Unit vectors under the encoder after training.
+    bag : CSR matrix, (m, BUCKETS)
+        Features of the same texts.
+    """
+    if adopted is None or adopted.lexicon is None:
+        return head
+    linear = head.scores(target)
+    lexicon = adopted.lexicon.scaled(standardised(linear)[1])
+    total, scale = standardised(linear + lexicon.scores(bag))
+    return replace(head, lexicon=lexicon.shifted(class_shift(total, adopted.posterior.mean(0)) * scale))
 
 
 def moved(target: FloatArray, anchors: FloatArray) -> FloatArray:
@@ -153,7 +176,10 @@ def two_views(scores: FloatArray, bag: Bag, options: AdoptionOptions) -> tuple[F
     marginals = expected_shares(scores, options.prior)
     first, _ = standardised(scores, marginals)
     weight = options.lexicon * len(scores) / (len(scores) + HALF_WEIGHT)
-    combined, lexicon = first, Lexicon(np.zeros((bag.shape[1], scores.shape[1]), np.float32))
+    combined, lexicon = (
+        first,
+        Lexicon(np.zeros((bag.shape[1], scores.shape[1]), np.float32), np.zeros(scores.shape[1], np.float32)),
+    )
     for round_ in range(options.rounds if weight else 0):
         raw, left_out = fit_lexicon(bag, posterior_of(combined))
         left_out, scale = standardised(left_out)
@@ -161,7 +187,7 @@ def two_views(scores: FloatArray, bag: Bag, options: AdoptionOptions) -> tuple[F
             weight *= trust(first, left_out)
         shift = class_shift(left_out, marginals)
         combined, _ = standardised(first + weight * (left_out + shift), marginals)
-        lexicon = raw.scaled(weight / scale).shifted(weight * shift, bag)
+        lexicon = raw.scaled(weight / scale).shifted(weight * shift)
     return posterior_of(combined), lexicon
 
 

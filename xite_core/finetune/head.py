@@ -64,8 +64,10 @@ class Head:
 
     def write(self, path: Path) -> None:
         """Write a safetensors file."""
-        lexicon = {} if self.lexicon is None else {"lexicon": self.lexicon.weight}
-        write_matrices(path, {"weight": self.weight, "bias": self.bias, **lexicon})
+        arrays = {"weight": self.weight, "bias": self.bias}
+        if self.lexicon is not None:
+            arrays |= {"lexicon": self.lexicon.weight, "lexicon_bias": self.lexicon.bias}
+        write_matrices(path, arrays)
 
 
 def read_head(path: Path) -> Head:
@@ -78,7 +80,9 @@ def read_head(path: Path) -> Head:
     """
     arrays = read_matrices(path)
     try:
-        lexicon = Lexicon(np.array(arrays["lexicon"])) if "lexicon" in arrays else None
+        lexicon = None
+        if "lexicon" in arrays:
+            lexicon = Lexicon(np.array(arrays["lexicon"]), np.array(arrays["lexicon_bias"]))
         head = Head(np.array(arrays["weight"]), np.array(arrays["bias"]), lexicon)
     except KeyError as error:
         raise BundleDamagedError(f"{path}: not a head (no {error})") from error

@@ -18,7 +18,7 @@ from xite_core.bundle.store import BundleStore, check_name
 from xite_core.encoder.saving import save_encoder
 from xite_core.encoder.spec import PairMode
 from xite_core.encoder.transformers_encoder import TransformersEncoder
-from xite_core.finetune.adoption import Adopted, adopt
+from xite_core.finetune.adoption import Adopted, adopt, with_lexicon
 from xite_core.finetune.artifacts import write_artifacts
 from xite_core.finetune.comparison import ENGLISH_ROWS, TARGET_ROWS, ScoredRows, clusters_of, compare, gate
 from xite_core.finetune.corpus import (
@@ -31,7 +31,6 @@ from xite_core.finetune.corpus import (
     pool_texts,
 )
 from xite_core.finetune.events import CancelCheck, FineTuneEvent, Monitor, Progress, Stage
-from xite_core.finetune.head import Head
 from xite_core.finetune.options import FineTuneOptions
 from xite_core.finetune.prepare import Prepared, prepare
 from xite_core.finetune.publishing import Outcome, publish, weights_hash
@@ -39,7 +38,7 @@ from xite_core.finetune.state import TrainState
 from xite_core.finetune.student import EncoderStudent, HeadStudent, Student, chosen_device, own_encoder
 from xite_core.finetune.training import CHECKPOINT_SECONDS, Plan, Trainer
 from xite_core.finetune.workspace import ENCODER, Workspace, identity_of
-from xite_core.lexicon import Bag, bag_of, standardised
+from xite_core.lexicon import Bag, bag_of
 from xite_core.types import Example, FloatArray
 
 Refresh = Callable[[], Snapshot]
@@ -206,7 +205,13 @@ class FineTuner:
         device = chosen_device(self.options.device)
         stored = TransformersEncoder(spec, files, token_budget=own.token_budget, device=device)
         snapshot = fresh_snapshot(stored, self.corpus, anchors, pool, self._monitor, seed)
-        return state, Outcome(with_lexicon(head, adopted, snapshot.target), stored, files, snapshot, anchors)
+        return state, Outcome(
+            with_lexicon(head, adopted, snapshot.target, self._bag(self.corpus.target)),
+            stored,
+            files,
+            snapshot,
+            anchors,
+        )
 
     def _adopt(self, prepared: Prepared) -> Adopted | None:
         """Labels for the target texts before training, where the vote does not give them."""
@@ -227,7 +232,7 @@ class FineTuner:
         student = HeadStudent(prepared.head, snapshot.anchors, snapshot.target)
         state, head = self._trainer(student, plan, prepared, None, adopted).run()
         anchors = anchor_examples(self.inputs.bundle, self.corpus) if self.corpus.source else []
-        head = with_lexicon(head, adopted, snapshot.target)
+        head = with_lexicon(head, adopted, snapshot.target, self._bag(self.corpus.target))
         return state, Outcome(head, self.inputs.encoder, None, snapshot, anchors)
 
     def _trainer(
@@ -288,13 +293,6 @@ class FineTuner:
             "stopped": state.stopped,
             "weights_sha256": weights_hash(outcome),
         }
-
-
-def with_lexicon(head: Head, adopted: Adopted | None, target: FloatArray) -> Head:
-    """The head with the lexicon of the adoption beside it, in the units of its own scores of the target texts."""
-    if adopted is None or adopted.lexicon is None:
-        return head
-    return replace(head, lexicon=adopted.lexicon.scaled(standardised(head.scores(target))[1]))
 
 
 def _by_language(languages: list[str]) -> dict[str, Any]:
