@@ -21,13 +21,13 @@ from app.datasets.service import UPLOAD_OVERHEAD, Datasets
 from app.embeddings.endpoints import router as embeddings_router
 from app.health.endpoints import router as health_router
 from app.health.service import version
+from app.interface import DESCRIPTION, document_with
 from app.jobs.endpoints import router as jobs_router
 from app.jobs.service import Jobs
 from app.jobs.streaming import EventStreams
 from app.logs import configure_logs
 from app.metrics.endpoints import router as metrics_router
 from app.middleware import RequestMiddleware
-from app.openapi import DESCRIPTION, document_with
 from app.predict.endpoints import router as predict_router
 from app.problems import add_handlers, responder
 from app.processes.stopping import told_of_stop

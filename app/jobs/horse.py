@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import sys
 
+from app.jobs.rq_worker import EXECUTION, JOB, KEY, PARENT, JobWorker
 from app.processes.linux import die_with_parent
 from app.settings import set_threads
-
-PARENT, KEY, JOB, EXECUTION = "XITE_HORSE_PARENT", "XITE_HORSE_WORKER", "XITE_HORSE_JOB", "XITE_HORSE_EXECUTION"
 
 
 def main() -> None:
@@ -26,7 +25,6 @@ def main() -> None:
 
     from app.jobs.connection import connect
     from app.jobs.queue import QUEUE
-    from app.jobs.rq_worker import JobWorker
     from app.logs import configure_logs
     from app.settings.service import load_settings
 

@@ -11,9 +11,10 @@ from rq import Queue
 from rq.job import Job as Entry
 from rq.worker import SpawnWorker
 
-from app.jobs import horse
-
 log = structlog.get_logger(__name__)
+
+PARENT, KEY, JOB, EXECUTION = "XITE_HORSE_PARENT", "XITE_HORSE_WORKER", "XITE_HORSE_JOB", "XITE_HORSE_EXECUTION"
+"""Variables that tell a work-horse who it works for."""
 
 
 class JobWorker(SpawnWorker):
@@ -28,10 +29,10 @@ class JobWorker(SpawnWorker):
         assert self.execution is not None
         environment = {
             **os.environ,
-            horse.PARENT: str(os.getpid()),
-            horse.KEY: self.key,
-            horse.JOB: job.id,
-            horse.EXECUTION: self.execution.id,
+            PARENT: str(os.getpid()),
+            KEY: self.key,
+            JOB: job.id,
+            EXECUTION: self.execution.id,
         }
         command = [sys.executable, "-m", "app.jobs.horse"]
         self._horse_pid = os.posix_spawn(sys.executable, command, environment, setpgroup=0)
