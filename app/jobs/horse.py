@@ -11,13 +11,14 @@ import sys
 from app.jobs.rq_worker import EXECUTION, JOB, KEY, PARENT, JobWorker
 from app.processes.linux import die_with_parent
 from app.settings import set_threads
+from app.settings.service import load_settings
 
 
 def main() -> None:
     """Take over from the worker that spawned this process, and run its job."""
     die_with_parent(int(os.environ[PARENT]))
-    threads = os.environ.get("XITE_JOB_THREADS")
-    set_threads(int(threads) if threads else None)
+    settings = load_settings()
+    set_threads(settings.job_threads)
     from rq import Queue
     from rq.executions import Execution
     from rq.job import Job
@@ -26,9 +27,7 @@ def main() -> None:
     from app.jobs.connection import connect
     from app.jobs.queue import QUEUE
     from app.logs import configure_logs
-    from app.settings.service import load_settings
 
-    settings = load_settings()
     configure_logs(settings.log_level)
     assert settings.redis_url is not None
     connection = connect(settings.redis_url)
