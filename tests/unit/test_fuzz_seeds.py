@@ -25,7 +25,7 @@ def test_seeds_and_damaged_seeds(name: str) -> None:
 def test_a_parquet_file_whose_column_names_are_no_utf8_is_refused(tmp_path: Path) -> None:
     whole = PARQUET[0]
     places = [i for i in range(len(whole) - 4) if whole[i : i + 4] == b"text"]
-    assert len(places) > 2
+    assert places
     refused = 0
     for place in places:
         path = tmp_path / "rows.parquet"
