@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export XITE_HOME ?= $(CURDIR)/data
 
-.PHONY: run test setup format lint types contracts load soak fuzz fuzz-interface audit sbom image-check clean label-studio-check annotation-formats-check
+.PHONY: run test setup format lint types contracts load soak chaos fuzz fuzz-interface audit sbom image-check clean label-studio-check annotation-formats-check
 
 run: setup            ## build the demo bundle, serve it, augment Korean, Arabic, Urdu and Hindi (ONESHOT=1 ends then)
 	$(BIN)/xite demo $(if $(filter 1,$(ONESHOT)),--oneshot)
@@ -46,6 +46,9 @@ load: setup           ## capacity, then ten minutes at twice of it; the figures 
 
 soak: setup           ## MINUTES (60) of texts that never come twice, with the memory after each minute
 	$(BIN)/python -m benchmarks.load soak --minutes $(or $(MINUTES),60) --home $(XITE_HOME) --out soak.json
+
+chaos: setup          ## kill processes at random while jobs are at work; KILLS=200, SEED=1; report in build/chaos
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.chaos --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
 
 fuzz: setup           ## ten minutes of coverage-guided fuzzing for each parser (FUZZ_SECONDS=600)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0

@@ -36,6 +36,8 @@ from app.commands.arguments import (
     named_values,
 )
 from app.commands.evidence import evaluate
+from app.commands.jobs import commands as jobs
+from app.commands.jobs import worker
 from app.commands.training import finetune, predict
 from app.settings import home, set_threads
 from xite_core.errors import OptionError, XiteError
@@ -189,6 +191,7 @@ cli.command()(predict)
 cli.command()(evaluate)
 cli.command()(review)
 cli.command()(export)
+cli.command()(worker)
 
 
 @cli.command()
@@ -231,6 +234,7 @@ def encoders() -> None:
 
 
 cli.add_typer(keys, name="keys")
+cli.add_typer(jobs, name="jobs")
 
 
 @cli.command()

@@ -90,9 +90,9 @@ def finetune_bundle(request: FineTuneRequest, console: Console) -> FineTuneResul
     inputs = FineTuneInputs(
         bundle=bundle,
         encoder=bundle_encoder(bundle),
-        target=_read(request.targets, False, request.columns),
-        target_test=_read(request.target_test, True, request.columns),
-        source=_rows(request.source, True, request.columns) if request.source else [],
+        target=read_tagged(request.targets, False, request.columns),
+        target_test=read_tagged(request.target_test, True, request.columns),
+        source=read_rows(request.source, True, request.columns) if request.source else [],
         pool=_pool(request.pool),
     )
     work = request.work or request.home / "finetune" / f"{name}-{options.depth.replace(':', '')}"
@@ -103,7 +103,7 @@ def finetune_bundle(request: FineTuneRequest, console: Console) -> FineTuneResul
     tuner.workspace.clean()
     if request.activate and result.passed:
         store.activate(name, result.bundle.revision)
-    show_result(result, console)
+    show_report(result.report, result.passed, str(result.artifacts[0].parent), console)
     return result
 
 
@@ -129,14 +129,17 @@ class Display:
         text = str(event.stage) if event.loss is None else f"{event.stage} loss {event.loss:.3f}"
         self._progress.update(self._tasks[event.stage], description=text, completed=event.step, total=event.of)
         if event.metrics is not None:
-            shown = ("loss", "english_accuracy", "agreement", "coverage")
-            values = ", ".join(f"{name.replace('_', ' ')} {event.metrics[name]:.3f}" for name in shown)
-            self._console.print(f"epoch {event.epoch}: {values}", highlight=False)
+            self.tell_epoch(event.epoch, event.metrics)
+
+    def tell_epoch(self, epoch: int | None, metrics: Mapping[str, float]) -> None:
+        """Print what an epoch came to."""
+        shown = ("loss", "english_accuracy", "agreement", "coverage")
+        values = ", ".join(f"{name.replace('_', ' ')} {metrics[name]:.3f}" for name in shown)
+        self._console.print(f"epoch {epoch}: {values}", highlight=False)
 
 
-def show_result(result: FineTuneResult, console: Console) -> None:
+def show_report(report: Mapping[str, Any], passed: bool, where: str, console: Console) -> None:
     """A table of before and after, the gate, and where the artifacts are."""
-    report = result.report
     table = Table("", "rows", "accuracy", "", "macro-F1", "", "gain in accuracy (95%)", box=None)
     for name, before in report["metrics"]["before"].items():
         after, gain = report["metrics"]["after"][name], report["gain"][name]["accuracy"]
@@ -144,23 +147,25 @@ def show_result(result: FineTuneResult, console: Console) -> None:
         interval = f"{gain['mean']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
         table.add_row(name, f"{before['n']:,}", *cells, interval)
     console.print(table)
-    verdict = "passed" if result.passed else "FAILED: not to be activated without a look at the figures"
+    verdict = "passed" if passed else "FAILED: not to be activated without a look at the figures"
     console.print(f"gate on English accuracy: {verdict}", highlight=False)
-    console.print(f"report, plot, model card: {result.artifacts[0].parent}", highlight=False, soft_wrap=True)
+    console.print(f"report, plot, model card: {where}", highlight=False, soft_wrap=True)
 
 
-def _read(files: Sequence[str], labeled: bool, columns: Mapping[str, str]) -> list[Example]:
+def read_tagged(files: Sequence[str], labeled: bool, columns: Mapping[str, str]) -> list[Example]:
+    """Rows of files written as ``FILE`` or ``ko=FILE``."""
     rows: list[Example] = []
     for item in files:
         tagged = _TAGGED.fullmatch(item)
         if tagged and not Path(item).exists():
-            rows += _rows(Path(tagged[2]), labeled, columns, tagged[1])
+            rows += read_rows(Path(tagged[2]), labeled, columns, tagged[1])
         else:
-            rows += _rows(Path(item), labeled, columns)
+            rows += read_rows(Path(item), labeled, columns)
     return rows
 
 
-def _rows(path: Path, labeled: bool, columns: Mapping[str, str], lang: str | None = None) -> list[Example]:
+def read_rows(path: Path, labeled: bool, columns: Mapping[str, str], lang: str | None = None) -> list[Example]:
+    """Rows of a file."""
     return [row for chunk in read_examples(path, labeled=labeled, columns=columns, lang=lang) for row in chunk]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from app.commands.arguments import (
     err,
     named_values,
 )
+from app.commands.server import connected
 from app.settings import home
 
 
@@ -69,6 +71,7 @@ def finetune(
     work: Annotated[Path | None, typer.Option(help="folder of checkpoints and artifacts; default: in --home")] = None,
     column: ColumnOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the whole report as JSON")] = False,
+    server: Annotated[str | None, typer.Option(help="URL of a service that is to do it as a job")] = None,
     home_dir: HomeOption = None,
 ) -> None:
     """Fine-tune a bundle on unlabeled target text; goes on where it was after an interruption.
@@ -103,12 +106,22 @@ def finetune(
         work=work,
         activate=activate,
     )
-    result = finetune_bundle(request, err)
-    if as_json:
-        facts = {"bundle": result.bundle.name, "revision": result.bundle.revision, "report": result.report}
-        print(json.dumps(facts, ensure_ascii=False, indent=1))
+    if server is None:
+        made = finetune_bundle(request, err)
+        _tell(made.bundle.name, made.bundle.revision, made.passed, made.report, as_json)
         return
-    print(f"{result.bundle.name} {result.bundle.revision}: gate {'passed' if result.passed else 'failed'}")
+    from app.following import finetune_by_job
+
+    with connected(server) as client:
+        result = finetune_by_job(client, request, err)
+    _tell(result.bundle, result.revision, result.passed, result.report, as_json)
+
+
+def _tell(bundle: str, revision: str, passed: bool, report: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"bundle": bundle, "revision": revision, "report": report}, ensure_ascii=False, indent=1))
+    else:
+        print(f"{bundle} {revision}: gate {'passed' if passed else 'failed'}")
 
 
 def predict(

@@ -22,6 +22,11 @@ def api_key() -> str | None:
     return os.environ.get("XITE_API_KEY") or None
 
 
+def server_url() -> str:
+    """The service that the command line talks to: ``XITE_SERVER``, else the one on this machine."""
+    return os.environ.get("XITE_SERVER") or "http://127.0.0.1:8000"
+
+
 def set_threads(count: int | None = None) -> None:
     """Fix the threads of every numeric library, before any of them is imported.
 
