@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,12 @@ def test_one_training_a_project_at_a_time(tmp_path: Path, monkeypatch: pytest.Mo
     abandoned = store.training("1.2")
     monkeypatch.setattr("time.time", lambda: (abandoned.claimed if abandoned else 0) + ABANDONED + 1)
     assert store.claim("1.2", abandoned)
+
+
+def test_of_many_demands_at_once_one_starts(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda _: AnnotationStore(tmp_path).claim("1.2", None), range(16)))
+    assert sum(claims) == 1
 
 
 def test_a_broken_file_is_told(tmp_path: Path) -> None:
