@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
 import orjson
+from redis import Redis
 
 from app.errors import ArtifactNotFoundError, FieldError, JobsAwayError, JobStateError
 from app.jobs import checking
@@ -32,6 +33,7 @@ KINDS: dict[type[Any], JobKind] = {
     AugmentJobRequest: JobKind.AUGMENT,
     BuildRequest: JobKind.BUILD,
 }
+PING_SECONDS = 1.0
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ARTIFACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -49,6 +51,7 @@ class Jobs:
         self.home, self._default_bundle = settings.home, settings.default_bundle
         connection = connect(settings.redis_url) if settings.redis_url else None
         self._connection = connection
+        self._ping: asyncio.Future[bool] | None = None
         self._store = JobStore(connection, JobQueue(connection, settings.job_seconds)) if connection else None
 
     @property
@@ -145,14 +148,15 @@ class Jobs:
         return path, known[name]
 
     async def reachable(self) -> bool:
-        """Whether jobs can be submitted."""
+        """Whether Redis answers, told soon also where it hangs: probes must not wait for it, nor pile up behind it."""
         if self._connection is None:
             return False
+        if self._ping is None or self._ping.done():
+            self._ping = asyncio.ensure_future(asyncio.to_thread(_answers, self._connection))
         try:
-            await asyncio.to_thread(self._connection.ping)
-        except AWAY:
+            return await asyncio.wait_for(asyncio.shield(self._ping), PING_SECONDS)
+        except TimeoutError:
             return False
-        return True
 
     def close(self) -> None:
         """Close the connections."""
@@ -164,6 +168,14 @@ class Jobs:
             return await asyncio.to_thread(function, *args)
         except AWAY:
             raise JobsAwayError from None
+
+
+def _answers(connection: Redis) -> bool:
+    try:
+        connection.ping()
+    except AWAY:
+        return False
+    return True
 
 
 def job_body(job: Job) -> JobBody:

@@ -7,6 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from app.errors import JobsAwayError
 from app.jobs.service import Jobs
 from app.metrics.exposition import CONTENT_TYPE, exposition
 
@@ -23,5 +24,9 @@ router = APIRouter(tags=["health"])
 async def metrics(request: Request) -> Response:
     """Requests, stages, queue, matches, bundles and jobs, of all processes together."""
     jobs: Jobs = request.state.jobs
-    counts = jobs.store.counts if jobs.available else None
+    counts = (jobs.store.counts if await jobs.reachable() else _away) if jobs.available else None
     return Response(await asyncio.to_thread(exposition, counts), media_type=CONTENT_TYPE)
+
+
+def _away() -> dict[str, int]:
+    raise JobsAwayError

@@ -126,6 +126,24 @@ def test_redis_away_at_start_in_mid_flight_and_back(home: Path, redis: Redis) ->
     assert "Traceback" not in service.log.read_text("utf8")
 
 
+def test_redis_that_hangs(home: Path, redis: Redis) -> None:
+    """Probes and scrapes answer within a second or two, however many of them come."""
+    redis.start()
+    with running(home, redis_url=redis.url) as service:
+        assert degraded(service) == []
+        assert redis.process is not None
+        redis.process.send_signal(signal.SIGSTOP)
+        for _ in range(12):
+            started = time.monotonic()
+            assert degraded(service) == ["jobs"]
+            assert "xite_redis_up 0" in httpx.get(service.url + "/metrics", timeout=30).text
+            assert httpx.get(service.url + "/v1/models", timeout=30).status_code == 200
+            assert match(service).status_code == 200
+            assert time.monotonic() - started < 6
+        redis.process.send_signal(signal.SIGCONT)
+        until(lambda: degraded(service) == [])
+
+
 def test_a_queued_job_survives_redis(home: Path, redis: Redis) -> None:
     redis.start()
     with running(home, redis_url=redis.url) as service:
