@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.commands.arguments import HomeOption, err
 from app.commands.server import ServerOption, connected
@@ -49,12 +49,14 @@ def list_jobs(
     """List jobs, the newest first."""
     with connected(server) as client:
         page = client.jobs(after=after, limit=limit)
-    table = Table("id", "kind", "status", "created", "attempt", "stage", "", box=None)
+    table = Table(Column("id", no_wrap=True, min_width=28), box=None)
+    for name in ("kind", "status", "created", "attempt", "stage", ""):
+        table.add_column(name)
     for job in page.data:
         created = datetime.fromtimestamp(job.created_at).isoformat(" ", "seconds")
         of = f"{job.progress.step:,}/{job.progress.of:,}" if job.progress.of else ""
         table.add_row(job.id, job.kind, job.status, created, str(job.attempt), job.progress.stage or "", of)
-    Console(soft_wrap=True).print(table)
+    Console().print(table)
     if page.has_more:
         err.print(f"there are more: --after {page.data[-1].id}", highlight=False)
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -21,8 +20,13 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="package")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Undisturbed]:
-    home: Path = tmp_path_factory.mktemp("jobs")
-    with installed(home) as installation:
-        job = installation.wait_for(installation.submit(request(LONG, bundle="reference")), "succeeded")
-        yield Undisturbed(installation, installation.weights(job))
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Shared by the tests that need no settings of their own: give results a name of their own."""
+    with installed(tmp_path_factory.mktemp("jobs")) as installation:
+        yield installation
+
+
+@pytest.fixture(scope="package")
+def undisturbed(installation: Installation) -> Undisturbed:
+    job = installation.wait_for(installation.submit(request(LONG, bundle="reference")), "succeeded")
+    return Undisturbed(installation, installation.weights(job))
