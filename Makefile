@@ -69,3 +69,12 @@ image-check:          ## the steps of the Dockerfile in a clean root file system
 
 clean:
 	rm -rf $(VENV) data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+RESULTS := results-sentiment results-wider results-mixed results-nli results-topic
+
+.PHONY: results $(RESULTS)
+
+results: $(RESULTS)   ## all tables of docs/results; TASKS=DIR holds sentiment/, nli/, topic/
+
+$(RESULTS): results-%: setup
+	$(BIN)/python -m benchmarks.results $* --tasks $(TASKS) --work data/results

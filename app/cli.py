@@ -35,7 +35,7 @@ from app.commands.arguments import (
     err,
     named_values,
 )
-from app.commands.evidence import evaluate
+from app.commands.evidence import evaluate, tune
 from app.commands.jobs import commands as jobs
 from app.commands.jobs import worker
 from app.commands.training import finetune, predict
@@ -189,6 +189,7 @@ def augment(
 cli.command()(finetune)
 cli.command()(predict)
 cli.command()(evaluate)
+cli.command()(tune)
 cli.command()(review)
 cli.command()(export)
 cli.command()(worker)

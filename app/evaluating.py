@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from app.building import encoder_spec
 from app.progress import progress_bar
+from xite_core.bundle.bundle import Bundle, open_bundle
+from xite_core.bundle.derive import bundle_encoder
+from xite_core.bundle.store import BundleStore
 from xite_core.encoder.registry import load_encoder
 from xite_core.evaluation.data import EvaluationInputs
 from xite_core.evaluation.study import PAGE, EvaluationOptions, evaluate
 from xite_core.evaluation.tables import percent, points
+from xite_core.evaluation.tuning import Tuned, Tuner, publish_options
+from xite_core.finetune.corpus import FineTuneInputs
 from xite_core.records.readers import read_examples
 from xite_core.types import Example
 
@@ -84,6 +91,42 @@ def evaluate_files(request: EvaluationRequest, console: Console) -> dict[str, An
     show_report(report, console)
     console.print(f"report: {request.out / PAGE}", highlight=False, soft_wrap=True)
     return report
+
+
+def tune_bundle(
+    home: Path,
+    name: str | None,
+    unlabeled: Sequence[Path],
+    lang: str,
+    limit: int,
+    columns: Mapping[str, str],
+    console: Console,
+    *,
+    activate: bool,
+) -> tuple[Bundle, Tuned]:
+    """Choose a bundle's options by unlabeled text and publish them as a new revision.
+
+    Raises
+    ------
+    XiteError
+        If a row, the bundle or the disk does not do; nothing is published then.
+    """
+    store = BundleStore(home)
+    bundle = open_bundle(store.resolve(name or store.only_name()))
+    rows = [replace(row, lang=lang) for row in _rows(unlabeled, False, columns)]
+    drawn = np.sort(np.random.default_rng(0).permutation(len(rows))[:limit])
+    inputs = FineTuneInputs(bundle, bundle_encoder(bundle), [rows[i] for i in drawn])
+    with progress_bar(console) as progress, TemporaryDirectory(prefix="xite-tune-") as work:
+        task = progress.add_task("tuning", total=None)
+
+        def told(stage: str, done: int, of: int) -> None:
+            progress.update(task, description=stage, completed=done, total=of)
+
+        tuned = Tuner(inputs, Path(work), told).run()
+    made = publish_options(store, bundle, tuned)
+    if activate:
+        store.activate(made.name, made.revision)
+    return made, tuned
 
 
 def show_report(report: Mapping[str, Any], console: Console) -> None:

@@ -1,13 +1,15 @@
-"""``xite evaluate``: what the method gives on one's own data."""
+"""``xite evaluate`` and ``xite tune``: what the method gives on one's own data, and options chosen for it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.commands.arguments import ColumnOption, err, named_values
+from app.commands.arguments import ColumnOption, HomeOption, err, named_values
+from app.settings import home
 
 
 def evaluate(
@@ -55,3 +57,21 @@ def evaluate(
         cache=cache,
     )
     evaluate_files(request, err)
+
+
+def tune(
+    unlabeled: Annotated[list[Path], typer.Option(help="file of target texts, labels are ignored; repeatable")],
+    lang: Annotated[str, typer.Option(help="target language, such as ko")],
+    bundle: Annotated[str | None, typer.Argument(help="its name; default: the only one there is")] = None,
+    limit: Annotated[int, typer.Option(help="texts that are used at most")] = 2000,
+    activate: Annotated[bool, typer.Option(help="make the new revision the active one")] = True,
+    column: ColumnOption = None,
+    home_dir: HomeOption = None,
+) -> None:
+    """Choose a bundle's options without target labels and write them into a new revision."""
+    from app.evaluating import tune_bundle
+
+    columns = named_values(column or [], "column")
+    made, tuned = tune_bundle(home_dir or home(), bundle, unlabeled, lang, limit, columns, err, activate=activate)
+    chosen = {"bundle": made.name, "revision": made.revision, "replay": tuned.replay}
+    print(json.dumps({**chosen, "options": tuned.options.as_dict()}, ensure_ascii=False, indent=1))

@@ -30,6 +30,7 @@ from xite_core.encoder.spec import EncoderSpec
 from xite_core.index.build import read_report
 from xite_core.index.labeled import AnchorWriter
 from xite_core.index.vectors_file import write_matrices
+from xite_core.options import AugmentOptions
 from xite_core.pool import ReferencePool
 from xite_core.storage import sha256_of
 from xite_core.subspace import Subspaces
@@ -83,6 +84,8 @@ class Derivation:
         Writes the files of its own (head, encoder) into the directory given.
     recoded : Recoded, optional
         New vectors; the parent's where not given.
+    options : AugmentOptions, optional
+        New defaults of matching and interpolation; the parent's where not given.
     """
 
     parent: Bundle
@@ -90,6 +93,7 @@ class Derivation:
     origin: Mapping[str, Any]
     fill: Callable[[Path], None]
     recoded: Recoded | None = None
+    options: AugmentOptions | None = None
 
 
 def has_head(bundle: Bundle) -> bool:
@@ -183,7 +187,7 @@ def publish_derived(store: BundleStore, name: str, revision: str, derivation: De
             languages=recoded.pool.languages if recoded else parent.manifest.languages,
             counts=counts,
             index=read_report(directory / ANCHORS).as_dict(),
-            options=parent.options.as_dict(),
+            options=(derivation.options or parent.options).as_dict(),
             origin={"parent": parent.revision, "parent_name": parent.name, **derivation.origin},
             files=_records(directory),
             head=derivation.head,

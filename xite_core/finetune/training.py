@@ -199,7 +199,15 @@ class Trainer:
     def _begin(self) -> TrainState:
         if self.plan.options.english_per_batch < self.plan.options.batch_size:
             check_matched(self._first, self.plan.languages, self.corpus.labels)
-        return TrainState(self._first, projection(self._start.subspaces, self.plan.augment.subspace))
+        state = TrainState(self._first, projection(self._start.subspaces, self.plan.augment.subspace))
+        if not self.plan.english_epochs:
+            self._keep_start(state)
+        return state
+
+    def _keep_start(self, state: TrainState) -> None:
+        """Where every epoch loses more English than allowed, the model as it began is the result."""
+        state.best = Best(0, True, -1.0)
+        self.workspace.save_best(0, Saved(tensors_of("weights", self.student.parameters()), {}))
 
     def _resumed(self) -> TrainState | None:
         saved = self.workspace.checkpoint()
