@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from xite_core.evaluation.bench import Bench
 from xite_core.evaluation.data import EvaluationInputs, checked
 from xite_core.evaluation.page import write_page
 from xite_core.evaluation.runs import Run, Runs, picture
-from xite_core.evaluation.summary import summarise
+from xite_core.evaluation.summary import hindsight, summarise
 from xite_core.evaluation.tables import markdown
 from xite_core.evaluation.variants import DEFAULT, Variant, variants
 from xite_core.finetune.options import FineTuneOptions
@@ -141,6 +141,7 @@ def evaluate(
         },
         "defaults": {"finetune": FineTuneOptions().as_dict(), "augment": augment.as_dict()},
         "variants": summarise(bench, results),
+        "hindsight": hindsight(bench, results, _default(results, options.depths[0])),
         "picture": picture(bench, augment),
         "seconds": time.monotonic() - started,
     }
@@ -172,6 +173,10 @@ def _run_all(
         results.setdefault(variant, []).append(runs.run(variant, seed))
     told("done", len(planned), len(planned))
     return results
+
+
+def _default(results: Mapping[Variant, list[Run]], depth: str) -> Variant:
+    return next(variant for variant in results if (variant.name, variant.depth) == (DEFAULT, depth))
 
 
 def _seeds(variant: Variant, options: EvaluationOptions) -> int:

@@ -9,10 +9,10 @@ import numpy as np
 
 from xite_core.evaluation.bench import Bench, Scored
 from xite_core.evaluation.intervals import Resampled, Resampler
-from xite_core.evaluation.metrics import Metric, expected_calibration_error
+from xite_core.evaluation.metrics import Metric, confusion_matrix, expected_calibration_error, macro_f1
 from xite_core.evaluation.runs import Run
 from xite_core.evaluation.variants import BASELINES, Variant
-from xite_core.types import FloatArray
+from xite_core.types import BoolArray, FloatArray, IntArray
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 
@@ -76,7 +76,7 @@ def _entry(
         "gain": _gain(own["target"], measured[baseline]["target"], baseline),
         "english_kept": {**kept.interval().as_dict(), "p_value": kept.p_value()},
         "adoption": _adoption(bench, runs[0]),
-        "by_seed": [_macro(bench.target, run) for run in runs],
+        "by_seed": [_macro(bench.target.codes, run, np.ones(len(run.target), bool)) for run in runs],
     }
 
 
@@ -107,14 +107,46 @@ def _calibration(part: Scored, probabilities: Sequence[FloatArray]) -> float:
     return float(np.mean([expected_calibration_error(part.codes, each) for each in probabilities]))
 
 
-def _macro(part: Scored, run: Run) -> float:
-    judge = run.target.argmax(1)
-    codes = np.unique(np.concatenate([part.codes, judge]))
-    scores = [
-        2 * ((judge == c) & (part.codes == c)).sum() / max((judge == c).sum() + (part.codes == c).sum(), 1)
-        for c in codes
-    ]
-    return float(np.mean(scores))
+def _macro(codes: IntArray, run: Run, rows: BoolArray) -> float:
+    predicted = np.asarray(run.target.argmax(1), np.int64)
+    return macro_f1(confusion_matrix(codes[rows], predicted[rows], run.target.shape[1]))
+
+
+def hindsight(bench: Bench, results: Results, default: Variant) -> dict[str, Any]:
+    """How near the default comes to the variant that one half of the test rows would choose, scored on the other half.
+
+    Both halves choose in turn; the rows of a premise stay together.
+
+    Parameters
+    ----------
+    bench : Bench
+        Scored rows.
+    results : mapping of Variant to sequence of Run
+        All variants of one depth.
+    default : Variant
+        What the defaults give.
+    """
+    part = bench.target
+    names = np.arange(len(part.codes)) if part.clusters is None else np.asarray(part.clusters)
+    owner = np.unique(names, return_inverse=True)[1]
+    first: BoolArray = (np.random.default_rng(0).random(int(owner.max()) + 1) < 0.5)[owner]
+    rivals = {variant: runs for variant, runs in results.items() if variant.depth == default.depth}
+    chosen, theirs, ours = [], [], []
+    for half in (first, ~first):
+        best = max(rivals, key=lambda variant: _mean_macro(part, rivals[variant], half))
+        chosen.append(best.name)
+        theirs.append(_mean_macro(part, rivals[best], ~half))
+        ours.append(_mean_macro(part, rivals[default], ~half))
+    return {
+        "chosen": chosen,
+        "best_macro_f1": float(np.mean(theirs)),
+        "default_macro_f1": float(np.mean(ours)),
+        "difference": float(np.mean(ours) - np.mean(theirs)),
+    }
+
+
+def _mean_macro(part: Scored, runs: Sequence[Run], rows: BoolArray) -> float:
+    return float(np.mean([_macro(part.codes, run, rows) for run in runs]))
 
 
 def _adoption(bench: Bench, run: Run) -> dict[str, Any] | None:

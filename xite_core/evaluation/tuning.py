@@ -35,11 +35,15 @@ from xite_core.matching import Matcher, occurrence_skewness
 from xite_core.options import AugmentOptions
 from xite_core.types import BoolArray
 
-MATCHING = {"scoring": ("cosine", "margin", "csls"), "k": (4, 8, 16, 32), "tau": (0.02, 0.05, 0.1)}
+MATCHING: dict[str, tuple[Any, ...]] = {
+    "scoring": ("cosine", "margin", "csls"),
+    "k": (4, 8, 16, 32),
+    "tau": (0.02, 0.05, 0.1),
+}
 """The grid of matching."""
 
 CONFIDENCES = (None, 0.6, 0.7, 0.8, 0.9)
-LEARNING = {"subspace": ("none", "rich", "neutral"), "lam": (0.3, 0.5, 0.7)}
+LEARNING: dict[str, tuple[Any, ...]] = {"subspace": ("none", "rich", "neutral"), "lam": (0.3, 0.5, 0.7)}
 """The grid of interpolation, at the default replay; then `REPLAY` at the best of them."""
 
 REPLAY = (0.25, 0.5, 0.75)
@@ -121,7 +125,8 @@ class Tuner:
             for values in product(*MATCHING.values())
             if values[1] <= size
         ]
-        return self._best("matching", [start, *grid], self._vote)
+        best: AugmentOptions = self._best("matching", [start, *grid], self._vote)
+        return best
 
     def _vote(self, options: AugmentOptions) -> tuple[Expected, dict[str, float]]:
         table = self._match(options)

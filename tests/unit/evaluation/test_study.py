@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from tests.support.finetuning import pairs, reviews
+from tests.support.tiny_encoder import make_tiny_xlmr
 from xite_core.encoder.hashing import HashingEncoder
 from xite_core.encoder.protocol import Encoder
+from xite_core.encoder.spec import EncoderSpec
+from xite_core.encoder.transformers_encoder import TransformersEncoder
 from xite_core.errors import InputError, OptionError
 from xite_core.evaluation.cache import CachedEncoder
 from xite_core.evaluation.data import EvaluationInputs, checked
@@ -181,3 +184,17 @@ def test_cache_gives_what_the_encoder_gives(tmp_path: Path) -> None:
     assert counting.count == asked
     assert cached.encode([]).vectors.shape[0] == 0
     assert np.isfinite(first).all()
+
+
+def test_depths_that_move_the_encoder(tmp_path: Path) -> None:
+    directory = make_tiny_xlmr(tmp_path / "encoder")
+    tiny = TransformersEncoder(EncoderSpec(str(directory), max_tokens=32), directory)
+    given = inputs(encoder=tiny, source=reviews(60), unlabeled=reviews(40, "xx", 1), english_test=())
+    report = evaluate(given, EvaluationOptions(seeds=3, quick=True, depths=("head", "top:1")), tmp_path / "out")
+    deep = {variant["name"]: variant for variant in report["variants"] if variant["depth"] == "top:1"}
+    assert list(deep) == ["zero_shot", "zero_shot_centred", "xite", "xite_rich", "xite_views"]
+    assert {variant["seeds"] for variant in deep.values()} == {1}
+    assert deep["xite"]["gain"]["over"] in ("zero_shot", "zero_shot_centred")
+    assert report["rows"]["english_test"] == 0
+    assert deep["xite"]["english"]["n"] == report["rows"]["english_validation"]
+    assert set(report["hindsight"]) == {"chosen", "best_macro_f1", "default_macro_f1", "difference"}
