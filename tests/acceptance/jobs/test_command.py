@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.cli import cli
-from tests.support.jobs import TARGETS, Installation, request
+from tests.support.command import Command
+from tests.support.jobs import TARGETS, Installation, installed, request
 from tests.support.service import NAME
 from xite_core.bundle.store import BundleStore
 from xite_core.errors import XiteError
@@ -90,3 +91,16 @@ def test_mistakes_are_told_in_one_line(
     assert message in str(told.value)
     assert "\n" not in str(told.value)
     assert NAME in BundleStore(installation.home).names()
+
+
+def test_a_worker_of_its_own(tmp_path: Path) -> None:
+    """It finds the service's Redis by the data directory, and ends when told to."""
+    with installed(tmp_path / "home", job_workers=0) as installation:
+        worker = Command(installation.home, tmp_path).start("worker")
+        try:
+            installation.wait_for(installation.submit(request(2)), "succeeded")
+            worker.terminate()
+            worker.communicate(timeout=60)
+            assert worker.returncode == 0
+        finally:
+            worker.kill()
