@@ -1,6 +1,6 @@
 """Schemathesis over the whole OpenAPI file with every check, against a real service with keys.
 
-More cases: ``make fuzz-interface`` (``XITE_TEST_EXAMPLES``, by default 8 of each operation here).
+More cases: ``make fuzz-interface`` (``XITE_TEST_EXAMPLES``, by default 4 of each operation here).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.openapi import DOCUMENT
 from tests.support.service import NAME, Service, build, running, source
 
 HERE = Path(__file__).parent
-EXAMPLES = os.environ.get("XITE_TEST_EXAMPLES", "8")
+EXAMPLES = os.environ.get("XITE_TEST_EXAMPLES", "4")
 SEED = os.environ.get("XITE_TEST_SEED", "20260424")
 
 
