@@ -10,7 +10,7 @@ run: setup            ## build the demo bundle, serve it, augment Korean, Arabic
 	$(BIN)/xite demo $(if $(filter 1,$(ONESHOT)),--oneshot)
 
 test: setup lint types contracts  ## all checks and tests
-	OMP_NUM_THREADS=2 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 setup: $(VENV)/.installed
 
