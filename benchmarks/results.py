@@ -60,7 +60,8 @@ def document(name: str, reports: list[dict[str, Any]]) -> str:
     lines = [
         f"# {name.capitalize()}: results on development rows",
         "",
-        f"`make results-{name} TASKS=...`; encoder `{Path(first['encoder']).name}`, fingerprint `{first['fingerprint'][:12]}`. "
+        f"`make results-{name} TASKS=...`; encoder `{Path(first['encoder']).name}`, "
+        f"fingerprint `{first['fingerprint'][:12]}`. "
         f"The default is **{first['default']}**. Brackets are 95% paired bootstrap intervals over test items "
         f"{'(by premise) ' if name == 'nli' else ''}and {first['seeds']} seeds (one seed for sweeps).",
         "",
