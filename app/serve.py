@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ def run(
     )
     check_exposure(chosen)
     configure_logs(chosen.log_level)
+    os.umask(0o077)  # what is uploaded and learned is for this user alone
     with embedded_redis(chosen) as (url, redis):
         export_settings(chosen.model_copy(update={"redis_url": url}))
         sys.exit(Supervisor([*redis, *service_programs(chosen, jobs=url is not None)]).run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import structlog
@@ -66,6 +67,7 @@ def main() -> None:
     """Entry point of the process that `xite serve` starts."""
     settings = load_settings()
     export_settings(settings)
+    os.umask(0o077)
     configure_logs(settings.log_level)
     sys.exit(run_worker(settings))
 

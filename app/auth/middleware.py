@@ -65,6 +65,7 @@ class AuthMiddleware:
         key = self._key(headers)
         structlog.contextvars.bind_contextvars(key=key.name)
         self._check_scope(key, needed, scope)
+        scope.setdefault("state", {})["may_activate"] = KeyScope.ADMIN in key.scopes
         await self.rates.take(key.name, key.rate_limit or self.rate_limit)
 
     def _key(self, headers: Headers) -> Key:

@@ -63,9 +63,9 @@ RULES = (
     Rule("/argilla", None, Scope.READ),
     Rule("/doccano", None, Scope.READ),
     Rule("/label-studio", Scope.READ, Scope.READ),
+    Rule("/label-studio/setup", Scope.READ, Scope.WRITE),
     Rule("/label-studio/webhook", Scope.READ, Scope.WRITE),
     Rule("/", Scope.READ, None),
-    Rule("/ui", Scope.READ, None),
     Rule("/docs", Scope.READ, None),
     Rule("/openapi.json", Scope.READ, None),
 )

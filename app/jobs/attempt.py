@@ -18,6 +18,7 @@ from app.jobs.connection import AWAY
 from app.jobs.records import Event, Job, JobStatus, Progress
 from app.jobs.store import JobStore
 from app.jobs.transitions import FencedError
+from xite_core.bundle.store import BundleStore
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -33,6 +34,8 @@ TELL = 0.5
 
 PATIENCE = 900.0
 """Seconds that an attempt goes on trying to tell what it has to tell, while Redis is away."""
+
+INHERIT_TRIES = 20
 
 FENCED_STATUS, STOPPED_STATUS = 3, 0
 
@@ -67,6 +70,7 @@ class Attempt:
         self._stop_at = 0.0
         self._told_at = 0.0
         self._over = threading.Event()
+        self._finishing = False
         self._clock = _Clock()
 
     @property
@@ -124,7 +128,10 @@ class Attempt:
         FencedError
             If another attempt holds the job.
         """
-        return self.insist(lambda: self.store.finish(self.job, status, **fields))
+        self._finishing = True
+        ended = self.insist(lambda: self.store.finish(self.job, status, **fields))
+        self.end()
+        return ended
 
     def fail(self, code: str, message: str) -> None:
         """End the job with an error."""
@@ -135,6 +142,7 @@ class Attempt:
         """Write down that the attempt stopped, as it was told to."""
         if self._stop is Stop.CANCELLED:
             self.finish(JobStatus.CANCELLED)
+            discard_revision(BundleStore(self.home), self.revision)
         else:
             self.insist(lambda: self.store.hand_back(self.job))
 
@@ -156,10 +164,12 @@ class Attempt:
             try:
                 self._look()
             except FencedError:
+                if self._finishing:  # the record has ended because this attempt ended it
+                    return
                 log.warning("fenced", job=self.job.id, attempt=self.job.attempt)
                 os._exit(FENCED_STATUS)
-            except (*AWAY, MemoryError):
-                continue
+            except Exception as error:  # the lease has to be renewed as long as the attempt lives
+                log.warning("lease not renewed", job=self.job.id, error=type(error).__name__)
 
     def _look(self) -> None:
         present = self.store.hold(self.job, self._lease)
@@ -206,6 +216,14 @@ def revision_name(job: Job, attempt: int) -> str:
     return f"{moment}{micro:06d}-{job.id[-8:]}-{attempt}"
 
 
+def discard_revision(store: BundleStore, revision: str) -> None:
+    """Remove a revision under whichever name it was published."""
+    for name in store.names():
+        if revision in store.revisions(name):
+            log.info("revision discarded", bundle=name, revision=revision)
+            store.delete(name, revision)
+
+
 def inherit(directory: Path) -> None:
     """Give an attempt the files of the one before it, as links: files are replaced as a whole, never written into.
 
@@ -217,15 +235,18 @@ def inherit(directory: Path) -> None:
     if source is None:
         directory.mkdir()
         return
-    while True:
+    for _ in range(INHERIT_TRIES):
         before = _state(source)
         copy = directory.with_name(f".{directory.name}.tmp")
         shutil.rmtree(copy, ignore_errors=True)
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, shutil.Error):
             shutil.copytree(source, copy, copy_function=_link, ignore=shutil.ignore_patterns(".*.tmp"))
             if _state(source) == before:
                 copy.rename(directory)
                 return
+        time.sleep(POLL)
+    shutil.rmtree(copy, ignore_errors=True)
+    directory.mkdir()  # it goes on changing or is gone: begin anew
 
 
 def _link(source: str, target: str) -> None:

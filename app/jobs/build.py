@@ -56,7 +56,9 @@ def run(attempt: Attempt, spec: dict[str, Any]) -> Outcome:
     encoder = load_encoder(encoder_spec({"name": request.encoder}))
     options = BuildOptions(IndexKind(request.index), request.validation, seed=request.seed)
     defaults = with_choices(AugmentOptions(), request.options) if request.options else None
-    builder = Builder(BundleStore(attempt.home), encoder, options, EncodedRows(attempt, len(rows)))
+    store = BundleStore(attempt.home)
+    store.pin(request.bundle)
+    builder = Builder(store, encoder, options, EncodedRows(attempt, len(rows)))
     origin = {"source": request.source.dataset or "rows", "kind": "job"}
     bundle = builder.build(
         request.bundle, _chunks(rows), pool, defaults=defaults, origin=origin, revision=attempt.revision

@@ -5,11 +5,18 @@ from __future__ import annotations
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, TimeoutError
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    TimeoutError,
+)
 from redis.retry import Retry
 
-AWAY = (ConnectionError, TimeoutError, BusyLoadingError)
-"""What is raised while Redis cannot be reached; all else is an error of ours."""
+AWAY = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError)
+"""What is raised while Redis cannot be reached or takes no writes; all else is an error of ours."""
 
 TIMEOUT = 5.0
 

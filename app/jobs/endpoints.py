@@ -7,14 +7,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
-from app.errors import FieldError
+from app.errors import FieldError, ForbiddenError
 from app.jobs import examples
 from app.jobs.schemas import AugmentJobRequest, BuildRequest, EventList, FinetuneRequest, JobBody, JobList
 from app.jobs.service import AnyRequest, Jobs, event_bodies, job_body
 from app.jobs.streaming import EVENT_STREAM, EventStreams
-from app.routing import BODY_PROBLEMS, JsonRoute, Responses, problems
+from app.routing import BODY_PROBLEMS, JsonRoute, Responses, problems, runtime_of
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=JsonRoute)
+
+MAX_EVENT = 2**53
+"""Far beyond any event; Redis takes no number of more than 64 bits."""
 
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
 
@@ -44,7 +47,7 @@ AfterJob = Annotated[
 ]
 Limit = Annotated[int, Query(ge=1, le=100, description="jobs at most", openapi_examples=_example(20))]
 AfterEvent = Annotated[
-    int, Query(ge=0, le=2**53, description="an event's id: give those that follow it", openapi_examples=_example(1))
+    int, Query(ge=0, le=MAX_EVENT, description="an event's id: give those that follow it", openapi_examples=_example(1))
 ]
 EventLimit = Annotated[int, Query(ge=1, le=1000, description="events at most", openapi_examples=_example(100))]
 LastEvent = Annotated[
@@ -87,13 +90,14 @@ JobsDependency = Annotated[Jobs, Depends(jobs_of)]
     responses=_SUBMIT | _ACCEPTED,
 )
 async def create_finetune_job(
+    request: Request,
     response: Response,
     jobs: JobsDependency,
     body: Annotated[FinetuneRequest, Body(openapi_examples=examples.FINETUNE)],
     key: Key = None,
 ) -> JobBody:
     """Match the target texts, interpolate, train a head (or more) with English beside it, evaluate, publish."""
-    return await _submit(response, jobs, body, key)
+    return await _submit(request, response, jobs, body, key)
 
 
 @router.post(
@@ -105,13 +109,14 @@ async def create_finetune_job(
     responses=_SUBMIT | _ACCEPTED,
 )
 async def create_augment_job(
+    request: Request,
     response: Response,
     jobs: JobsDependency,
     body: Annotated[AugmentJobRequest, Body(openapi_examples=examples.AUGMENT)],
     key: Key = None,
 ) -> JobBody:
     """Do what `/augment` does for any number of texts; the result is an artifact."""
-    return await _submit(response, jobs, body, key)
+    return await _submit(request, response, jobs, body, key)
 
 
 @router.post(
@@ -123,13 +128,14 @@ async def create_augment_job(
     responses=_SUBMIT | _ACCEPTED,
 )
 async def create_build_job(
+    request: Request,
     response: Response,
     jobs: JobsDependency,
     body: Annotated[BuildRequest, Body(openapi_examples=examples.BUILD)],
     key: Key = None,
 ) -> JobBody:
     """Encode labeled English rows and a reference pool, fit the subspaces, publish a revision."""
-    return await _submit(response, jobs, body, key)
+    return await _submit(request, response, jobs, body, key)
 
 
 @router.get("", operation_id="list_jobs", summary="List jobs", responses=problems(422, 503))
@@ -223,10 +229,22 @@ async def get_job_artifact(
     return FileResponse(path, filename=name, headers=headers)
 
 
-async def _submit(response: Response, jobs: Jobs, body: AnyRequest, key: str | None) -> JobBody:
-    job = await jobs.submit(body, key)
+async def _submit(request: Request, response: Response, jobs: Jobs, body: AnyRequest, key: str | None) -> JobBody:
+    if activates(body) and not getattr(request.state, "may_activate", True):
+        raise ForbiddenError("making the result active needs the scope admin; leave it inactive, or use such a key")
+    job = await jobs.submit(body, key, runtime_of(request).residents.default_name)
     response.headers["Location"] = f"/jobs/{job.id}"
     return job_body(job)
+
+
+def activates(body: AnyRequest) -> bool:
+    """Whether a job would change what is served."""
+    match body:
+        case FinetuneRequest():
+            return body.auto_activate
+        case BuildRequest():
+            return body.activate
+    return False
 
 
 def _event_id(text: str | None) -> int:
@@ -234,4 +252,4 @@ def _event_id(text: str | None) -> int:
         return 0
     if not text.isdecimal():
         raise FieldError("expected the id of an event, a whole number", "Last-Event-ID")
-    return int(text)
+    return min(int(text), MAX_EVENT)

@@ -16,7 +16,7 @@ import structlog
 from rq.timeouts import JobTimeoutException
 
 from app.errors import ServiceError
-from app.jobs.attempt import Attempt, attempt_directory, revision_name
+from app.jobs.attempt import Attempt, attempt_directory, discard_revision, revision_name
 from app.jobs.connection import connect
 from app.jobs.outcome import Outcome
 from app.jobs.queue import JobQueue
@@ -116,14 +116,6 @@ def _discard_earlier(attempt: Attempt) -> None:
 def _discard(attempt: Attempt, number: int) -> None:
     """Remove what an attempt published that does not count."""
     discard_revision(BundleStore(attempt.home), revision_name(attempt.job, number))
-
-
-def discard_revision(store: BundleStore, revision: str) -> None:
-    """Remove a revision under whichever name it was published."""
-    for name in store.names():
-        if revision in store.revisions(name):
-            log.info("revision discarded", bundle=name, revision=revision)
-            store.delete(name, revision)
 
 
 def _fail(attempt: Attempt, error: Exception, settings: Settings) -> None:

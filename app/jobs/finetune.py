@@ -48,9 +48,7 @@ def run(attempt: Attempt, spec: dict[str, Any]) -> Outcome:
         cancelled=attempt.cancelled,
     )
     store, name = BundleStore(attempt.home), request.bundle or bundle.name
-    if name == bundle.name and store.activation(name) is None:
-        # Without a pointer the newest revision counts as active: the result must not become that by itself.
-        store.activate(name, bundle.revision)
+    store.pin(name)
     made = tuner.run(store, name, attempt.revision)
     result = {
         "bundle": name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from resource import struct_rusage
 
@@ -16,17 +17,18 @@ from rq.job import Job as Entry
 
 from app.datasets.store import DatasetStore
 from app.errors import JobNotFoundError
-from app.jobs.attempt import jobs_directory, revision_name
+from app.jobs.attempt import discard_revision, jobs_directory, revision_name
 from app.jobs.connection import AWAY
-from app.jobs.execution import discard_revision, failure
+from app.jobs.execution import failure
 from app.jobs.queue import JobQueue
 from app.jobs.records import Job, JobStatus
 from app.jobs.store import JobStore
 from app.jobs.transitions import FencedError
+from app.logs import frames
 from app.settings.service import Settings
 from xite_core.bundle.manifest import read_manifest
 from xite_core.bundle.store import BundleStore
-from xite_core.errors import XiteError
+from xite_core.errors import BundleNotFoundError
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +102,7 @@ class Recovery:
                 (job.id, job.attempt, job.delivery), now
             )
             if now - since >= patience:
-                self._mend(job)
+                self._try(lambda job=job: self._mend(job), job.id)  # type: ignore[misc]
         self._suspects = suspects
 
     def age(self) -> None:
@@ -108,13 +110,13 @@ class Recovery:
         settings, now = self._settings, time.time()
         bundles = BundleStore(settings.home)
         for job in self._store.older_than(now - settings.job_retention_days * _DAY):
-            shutil.rmtree(jobs_directory(settings.home) / job.id, ignore_errors=True)
-            self._store.delete(job)
-            log.info("job forgotten", job=job.id)
-        if settings.dataset_retention_days:
-            forget_datasets(DatasetStore(settings.home), now - settings.dataset_retention_days * _DAY)
-        if settings.revision_retention_days:
-            forget_revisions(bundles, now - settings.revision_retention_days * _DAY)
+            if self._store.delete(job):
+                shutil.rmtree(jobs_directory(settings.home) / job.id, ignore_errors=True)
+                log.info("job forgotten", job=job.id)
+        if days := settings.dataset_retention_days:
+            self._try(lambda: forget_datasets(DatasetStore(settings.home), now - days * _DAY), "datasets")
+        if kept := settings.revision_retention_days:
+            self._try(lambda: forget_revisions(bundles, now - kept * _DAY), "revisions")
 
     def _patience(self, job: Job) -> float | None:
         """How long the job may stay as it is; ``None`` where nothing is wrong with it."""
@@ -134,8 +136,25 @@ class Recovery:
             log.warning("delivery lost", job=job.id, delivery=job.delivery)
             self._store.deliver_again(job)
         elif job.activate and job.result:
+            self._activate(job)
+
+    def _activate(self, job: Job) -> None:
+        assert job.result is not None
+        try:
             BundleStore(self._settings.home).activate(job.result["bundle"], job.result["revision"])
             self._store.activated(job)
+        except BundleNotFoundError:  # deleted meanwhile: there is nothing left to make active
+            self._store.activated(job, done=False)
+
+    @staticmethod
+    def _try(act: Callable[[], None], what: str) -> None:
+        """Do one thing; what is wrong with it must not keep the others from being done."""
+        try:
+            act()
+        except AWAY:
+            raise
+        except Exception as error:
+            log.error("mending failed", what=what, error=type(error).__name__, frames=frames(error))
 
     def _discard(self, job: Job) -> None:
         for number in range(1, job.attempt + 1):
@@ -150,8 +169,8 @@ class Recovery:
                     self.age()
             except AWAY:
                 self._suspects.clear()
-            except (XiteError, OSError) as error:
-                log.error("sweep failed", error=type(error).__name__, reason=str(error))
+            except Exception as error:  # the thread has to live as long as the worker
+                log.error("sweep failed", error=type(error).__name__, frames=frames(error))
 
 
 def forget_datasets(store: DatasetStore, before: float) -> None:

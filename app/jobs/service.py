@@ -72,7 +72,7 @@ class Jobs:
             raise JobsAwayError
         return self._store
 
-    async def submit(self, request: AnyRequest, key: str | None) -> Job:
+    async def submit(self, request: AnyRequest, key: str | None, default: str | None = None) -> Job:
         """Check a request as far as can be done at once, record and queue it.
 
         Parameters
@@ -81,6 +81,8 @@ class Jobs:
             What to do.
         key : str, optional
             The caller's ``Idempotency-Key``.
+        default : str, optional
+            Bundle of a request that names none, where the settings name none either.
 
         Raises
         ------
@@ -95,7 +97,9 @@ class Jobs:
         kind = KINDS[type(request)]
         body = request.model_dump(mode="json", exclude_unset=True)
         idempotency = _idempotency(kind, key, body)
-        pinned = await asyncio.to_thread(checking.check, self.home, request, self._default_bundle)
+        if idempotency and (before := await self._ask(store.known, idempotency)):
+            return before  # whatever has become of what it names
+        pinned = await asyncio.to_thread(checking.check, self.home, request, self._default_bundle or default)
         job = Job(new_job_id(), kind, JobStatus.QUEUED, time.time(), metadata=request.metadata)
         return await self._ask(store.create, job, {"request": body, **pinned}, idempotency)
 

@@ -63,7 +63,7 @@ class JobStore:
         IdempotencyError
             If the key was used for something else.
         """
-        key = f"xite:idempotency:{idempotency[0]}" if idempotency else f"{_key(job.id)}:unused"
+        key = _idempotency_key(idempotency[0]) if idempotency else f"{_key(job.id)}:unused"
         with self._redis.pipeline() as pipe:
             while True:
                 try:
@@ -81,6 +81,18 @@ class JobStore:
                     return stored
                 except WatchError:
                     continue
+
+    def known(self, idempotency: tuple[str, str]) -> Job | None:
+        """The job that a key made before, if it did.
+
+        Raises
+        ------
+        IdempotencyError
+            If the key was used for something else.
+        """
+        with self._redis.pipeline() as pipe:
+            pipe.watch(_idempotency_key(idempotency[0]))  # type: ignore[no-untyped-call]
+            return self._known(pipe, _idempotency_key(idempotency[0]), idempotency[1])
 
     def get(self, job_id: str) -> Job:
         """One job.
@@ -129,7 +141,7 @@ class JobStore:
         ids = cast("list[bytes]", self._redis.zrangebyscore(ALL, 0, moment))
         found = cast("list[bytes | None]", self._redis.mget([_key(i.decode()) for i in ids])) if ids else []
         jobs = [Job.loads(text) for text in found if text is not None]
-        return [job for job in jobs if job.status.is_terminal and not job.activate]
+        return [job for job in jobs if _is_over(job) and (job.finished_at or job.created_at) < moment]
 
     def claim(self, job_id: str, delivery: int, worker: str) -> Job | None:
         """Begin an attempt; ``None`` where this delivery is out of date or the job is no longer there."""
@@ -221,18 +233,27 @@ class JobStore:
         """
         return self._change(job_id, transitions.resumed)[1]
 
-    def activated(self, job: Job) -> None:
-        """Note that the result has been made active."""
-        self._change(job.id, transitions.activated)
+    def activated(self, job: Job, *, done: bool = True) -> None:
+        """Note that the result has been made active, or cannot be any more."""
+        self._change(job.id, lambda present: transitions.activated(present, done=done))
 
-    def delete(self, job: Job) -> None:
-        """Forget an ended job."""
+    def delete(self, job: Job) -> bool:
+        """Forget an ended job; not one that was resumed meanwhile."""
         with self._redis.pipeline() as pipe:
-            pipe.delete(*(_key(job.id, part) for part in ("", "spec", "events", "lease")))
-            pipe.zrem(ALL, job.id)
-            pipe.srem(ACTIVE, job.id)
-            pipe.srem(_in_state(job.status), job.id)
-            pipe.execute()
+            try:
+                pipe.watch(_key(job.id))  # type: ignore[no-untyped-call]
+                text = cast("bytes | None", pipe.get(_key(job.id)))
+                if text is None or not _is_over(Job.loads(text)):
+                    return False
+                pipe.multi()
+                pipe.delete(*(_key(job.id, part) for part in ("", "spec", "events", "lease")))
+                pipe.zrem(ALL, job.id)
+                pipe.srem(ACTIVE, job.id)
+                pipe.srem(_in_state(job.status), job.id)
+                pipe.execute()
+            except WatchError:
+                return False
+        return True
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
@@ -324,3 +345,11 @@ def _loaded(text: bytes | None, job_id: str) -> Job:
     if text is None:
         raise JobNotFoundError(job_id)
     return Job.loads(text)
+
+
+def _is_over(job: Job) -> bool:
+    return job.status.is_terminal and not job.activate
+
+
+def _idempotency_key(name: str) -> str:
+    return f"xite:idempotency:{name}"

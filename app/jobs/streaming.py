@@ -89,6 +89,8 @@ class EventStreams:
 
     def _join(self, job_id: str, after: int) -> _Feed:
         feed = self._feeds.get(job_id)
+        if feed is not None and after < feed.start:  # it would not wake this follower for what lies between
+            feed = None
         if feed is None:
             assert self._redis is not None
             feed = self._feeds[job_id] = _Feed(self._redis, job_id, after)
@@ -97,8 +99,10 @@ class EventStreams:
 
     def _leave(self, job_id: str, feed: _Feed) -> None:
         feed.followers -= 1
-        if not feed.followers and self._feeds.get(job_id) is feed:
-            feed.close()
+        if feed.followers:
+            return
+        feed.close()
+        if self._feeds.get(job_id) is feed:
             del self._feeds[job_id]
 
 
@@ -106,7 +110,7 @@ class _Feed:
     """The one reader of a job's stream in this process; it only says that there is news."""
 
     def __init__(self, redis: Redis, job_id: str, after: int) -> None:
-        self.followers, self.count = 0, 0
+        self.followers, self.count, self.start = 0, 0, after
         self._redis, self._key, self._last = redis, events_key(job_id), f"{after}".encode()
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._listen())

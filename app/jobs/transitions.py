@@ -144,12 +144,13 @@ def resumed(job: Job) -> Change:
     return _again(job.but(finished_at=None, error=None, strikes=0), "resumed")
 
 
-def activated(job: Job) -> Change | None:
-    """The result has been made active."""
+def activated(job: Job, *, done: bool) -> Change | None:
+    """The result has been made active, or cannot be any more."""
     if not job.activate:
         return None
-    result = {**(job.result or {}), "activated": True}
-    return Change(job.but(activate=False, result=result), [Event("log", {"message": "activated"})])
+    result = {**(job.result or {}), "activated": done}
+    message = "activated" if done else "not activated: the revision was deleted"
+    return Change(job.but(activate=False, result=result), [Event("log", {"message": message})])
 
 
 def _told(job: Job) -> Change:

@@ -170,6 +170,15 @@ class BundleStore:
             history = (*present.history, present.revision) if present else ()
             return self._point(name, Activation(revision, history))
 
+    def pin(self, name: str) -> None:
+        """Make explicit which revision of a name is active, where no pointer says so yet.
+
+        Without one the newest counts as active: whoever publishes a revision that must not become active by itself
+        pins the present one first. A name without revisions is left as it is.
+        """
+        if self.revisions(name) and self.activation(name) is None:
+            self.activate(name, self.resolve(name).name)
+
     def rollback(self, name: str) -> Activation:
         """Return to the revision that was active before and still exists.
 

@@ -11,6 +11,11 @@ from pydantic_core import PydanticCustomError, from_json
 from app.annotation.schemas import LabelChoices
 
 
+FIRST_YEAR = 1970
+Id = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+"""A number that the database of annotations takes."""
+
+
 class ProtocolRequest(BaseModel):
     """Base of what Label Studio sends."""
 
@@ -48,21 +53,23 @@ class PredictRequest(ProtocolRequest):
 class ProjectFacts(ProtocolRequest):
     """The project that an event is about."""
 
-    id: int
+    id: Id
     created_at: datetime | None = None
     label_config: str = ""
 
     @property
     def uid(self) -> str:
         """The name of the project in the other calls of the protocol."""
-        return f"{self.id}.{int(self.created_at.timestamp())}" if self.created_at else str(self.id)
+        if self.created_at is None or self.created_at.year < FIRST_YEAR:
+            return str(self.id)
+        return f"{self.id}.{int(self.created_at.timestamp())}"
 
 
 class AnnotationFacts(ProtocolRequest):
     """What an annotator submitted, or what is left of it: the number."""
 
-    id: int
-    task: int | None = None
+    id: Id
+    task: Id | None = None
     was_cancelled: bool = False
     result: list[dict[str, Any]] = Field(default_factory=list)
 
@@ -70,14 +77,14 @@ class AnnotationFacts(ProtocolRequest):
 class TaskFacts(ProtocolRequest):
     """The annotated task."""
 
-    id: int
+    id: Id
     data: dict[str, Any] = Field(default_factory=dict)
 
 
 class Numbered(ProtocolRequest):
     """Something that is gone: its number is left."""
 
-    id: int
+    id: Id
 
 
 class WebhookRequest(ProtocolRequest):
