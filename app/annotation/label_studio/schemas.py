@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError, from_json
 
 from app.annotation.schemas import LabelChoices
 
-
 FIRST_YEAR = 1970
 Id = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 """A number that the database of annotations takes."""
