@@ -6,13 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.augment.schemas import Request, ScoringName, VotingName
+from app.augment.schemas import NAME_SHAPE, Request, ScoringName, VotingName
 
 
 class MatchChoices(Request):
     """How texts are matched; an option that is null or absent has the bundle's value."""
 
-    bundle: str | None = Field(None, max_length=128, description="name of a bundle; default: the service's")
+    bundle: str | None = Field(
+        None, json_schema_extra=NAME_SHAPE, description="name of a bundle; default: the service's"
+    )
     k: int | None = Field(None, ge=1, le=256, description="neighbours that are retrieved and vote")
     scoring: ScoringName | None = Field(None, description="how a text and an English example are compared")
     voting: VotingName | None = Field(None, description="how the label is adopted")

@@ -195,12 +195,12 @@ async def list_job_events(
     last_event_id: LastEvent = None,
 ) -> Response:
     """States, progress and metrics, oldest first."""
+    start = max(after, _event_id(last_event_id))
     if EVENT_STREAM in request.headers.get("accept", ""):
-        start = max(after, _event_id(last_event_id))
         await jobs.get(job_id)
         body = streams.follow(jobs, job_id, start)
         return StreamingResponse(body, media_type=EVENT_STREAM, headers={"Cache-Control": "no-store"})
-    found, more = await jobs.events(job_id, after, limit)
+    found, more = await jobs.events(job_id, start, limit)
     listed = EventList(data=event_bodies(found), has_more=more)
     return Response(listed.model_dump_json(), media_type="application/json")
 

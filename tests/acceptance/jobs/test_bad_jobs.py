@@ -75,7 +75,7 @@ def test_a_bad_finetuning_is_refused(
 JSON = {"Content-Type": "application/json"}
 
 OTHERS: list[tuple[str, str, Mapping[str, Any], int, str | None, str]] = [
-    ("POST", "/jobs/finetune", {"content": b'{"seed": NaN}', "headers": JSON}, 400, None, ""),
+    ("POST", "/jobs/finetune", {"content": b'{"seed": NaN}', "headers": JSON}, 422, None, ""),
     ("POST", "/jobs/finetune", {"json": request(), "headers": {"Idempotency-Key": "a b"}}, 422, None, "Idempotency"),
     ("POST", "/jobs/augment", {"json": {"bundle": "nowhere", "target": {"texts": ["a"]}}}, 404, None, "nowhere"),
     ("POST", "/jobs/augment", {"json": {"target": {"texts": ["a"]}, "format": "xls"}}, 422, "format", "parquet"),

@@ -30,7 +30,9 @@ def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def ask(service: Service, times: int, **fields: object) -> None:
     for _ in range(times):  # a connection each, so that all processes are asked
         body = {"inputs": ["good film", SECRET], **fields}
-        httpx.post(service.url + "/match", json=body, timeout=60).raise_for_status()
+        while (answer := httpx.post(service.url + "/match", json=body, timeout=60)).status_code == 503:
+            time.sleep(0.1)  # one of the processes is not ready yet
+        answer.raise_for_status()
 
 
 def test_requests_texts_and_stages_add_up(counted: Service) -> None:
