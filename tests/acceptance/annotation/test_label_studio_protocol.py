@@ -148,7 +148,8 @@ def test_no_body_needs_a_payload_switched_on(http: httpx.Client) -> None:
 
 def test_health_and_setup_load_nothing_and_take_keys_as_label_studio_sends_them(tmp_path: Path) -> None:
     build(tmp_path, NAME, source())
-    key = add_key(tmp_path / "api-keys.json", "label-studio", [Scope.READ])
+    key = add_key(tmp_path / "api-keys.json", "label-studio", [Scope.READ, Scope.WRITE])
+    reader = add_key(tmp_path / "api-keys.json", "reader", [Scope.READ])
     with (
         running(tmp_path, ready=False, default_bundle="another") as service,
         httpx.Client(base_url=service.url) as client,
@@ -166,7 +167,9 @@ def test_health_and_setup_load_nothing_and_take_keys_as_label_studio_sends_them(
             assert time.monotonic() - started < 1
         assert client.get("/info", headers=basic).json()["loaded"] == []
         event = {"action": "START_TRAINING", "project": PROJECT}
-        assert client.post("/label-studio/webhook", json=event, headers=basic).status_code == 403
+        read = {"Authorization": f"Bearer {reader}"}
+        assert client.post("/label-studio/webhook", json=event, headers=read).status_code == 403
+        assert client.post("/label-studio/setup", json=setup, headers=read).status_code == 403
 
 
 def test_a_body_may_hold_thousands_of_tasks(http: httpx.Client) -> None:

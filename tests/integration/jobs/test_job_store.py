@@ -146,6 +146,7 @@ def test_what_has_outlived_its_time_goes(store: JobStore, connection: Redis, tmp
     for job in (old, young):
         store.cancel(job.id)
         (jobs_directory(tmp_path) / job.id).mkdir(parents=True)
+    connection.set(f"xite:job:{old.id}", store.get(old.id).but(finished_at=1e9).dumps())
     Recovery(store, JobQueue(connection, 60), Settings(home=tmp_path)).age()
     assert {job.id for job in store.page(None, 10)[0]} == {waiting.id, young.id}
     assert [path.name for path in jobs_directory(tmp_path).iterdir()] == [young.id]

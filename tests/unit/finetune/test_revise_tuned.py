@@ -26,7 +26,7 @@ QUIET = Console(quiet=True)
 def tuned(tiny: TransformersEncoder, tmp_path: Path, home: Path) -> Bundle:
     bundle = make_bundle(home, tiny, reviews(80), name="tiny")
     target = reviews(30, "xx", labeled=False)
-    options = small(depth="top:1", epochs=1)
+    options = small(depth="top:1", epochs=1, max_english_drop=1.0)
     made = tune(bundle, tmp_path / "w", home, options, encoder=tiny, target=target).bundle
     BundleStore(home).activate("tiny", made.revision)
     return made
