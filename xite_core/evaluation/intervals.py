@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from xite_core.evaluation.metrics import Interval, Metric
+from xite_core.metrics import Interval, Metric
 from xite_core.types import IntArray
 
 RESAMPLES = 1000

@@ -9,9 +9,9 @@ import numpy as np
 
 from xite_core.evaluation.bench import Bench, Scored
 from xite_core.evaluation.intervals import Resampled, Resampler
-from xite_core.evaluation.metrics import Metric, confusion_matrix, expected_calibration_error, macro_f1
 from xite_core.evaluation.runs import Run
 from xite_core.evaluation.variants import BASELINES, Variant
+from xite_core.metrics import Metric, confusion_matrix, expected_calibration_error, macro_f1
 from xite_core.types import BoolArray, FloatArray, IntArray
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)

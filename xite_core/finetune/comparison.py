@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from xite_core.evaluation.metrics import Metric, paired_bootstrap, score
 from xite_core.finetune.training import keeps_english
+from xite_core.metrics import Metric, paired_bootstrap, score
 from xite_core.types import Example, FloatArray, IntArray
 
 ENGLISH_ROWS = "english"

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xite_core.evaluation.metrics import accuracy, confusion_matrix, macro_f1
 from xite_core.finetune.adoption import Adopted
 from xite_core.finetune.corpus import Corpus, Snapshot
 from xite_core.finetune.events import FineTuneEvent, Monitor, Stage
@@ -23,6 +22,7 @@ from xite_core.finetune.state import Best, TrainState, agreement, pack, unpack
 from xite_core.finetune.student import Student, head_of, load_weights
 from xite_core.finetune.workspace import Saved, Workspace, tensors_of
 from xite_core.interpolation import draw_lambdas
+from xite_core.metrics import accuracy, confusion_matrix, macro_f1
 from xite_core.options import AugmentOptions
 from xite_core.types import IntArray
 

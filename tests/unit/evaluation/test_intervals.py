@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xite_core.evaluation.intervals import Resampler
-from xite_core.evaluation.metrics import Metric, accuracy, confusion_matrix, macro_f1, paired_bootstrap
+from xite_core.metrics import Metric, accuracy, confusion_matrix, macro_f1, paired_bootstrap
 
 
 def draw(seed: int, right: float, truth: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from xite_core.errors import InputError
-from xite_core.evaluation.metrics import (
+from xite_core.metrics import (
     Metric,
     accuracy,
     confusion_matrix,
