@@ -19,6 +19,9 @@ from xite_core.types import FloatArray, IntArray
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
 """Inverse regularisers C that are tried."""
 
+WORSE = 2
+"""So many regularisers in a row that do no better end the search: the weaker ones take longest to fit."""
+
 MAX_ITERATIONS = 500
 _TOLERANCE = 1e-6
 
@@ -170,11 +173,14 @@ def fit_head(
     """
     best: tuple[Head, float] | None = None
     best_loss, head = np.inf, None
+    worse = 0
     for strength in STRENGTHS:
         head = fit_logistic(vectors, codes, n_classes, strength, head, poll)
         likely = head.probabilities(held_out[0])[np.arange(len(held_out[1])), held_out[1]]
         loss = -float(np.log(np.maximum(likely, 1e-12)).mean())
         if best is None or loss < best_loss - 1e-6:
-            best, best_loss = (head, strength), loss
+            best, best_loss, worse = (head, strength), loss, 0
+        elif (worse := worse + 1) == WORSE:
+            break
     assert best is not None
     return best
