@@ -118,7 +118,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = make_tiny_xlmr(home / "encoder")
     encoder = TransformersEncoder(EncoderSpec(str(directory), max_tokens=32), directory)
     bundle = make_bundle(home, encoder, reviews(80), name="tiny")
-    options = small(depth="top:1", lr=2e-3, epochs=1)
+    options = small(depth="top:1", lr=2e-3, epochs=1, max_english_drop=1.0)
     target = reviews(40, "xx", labeled=False)
     made = tune(bundle, home / "work", home, options, encoder=encoder, target=target).bundle
     assert made.manifest.fingerprint != bundle.manifest.fingerprint

@@ -50,7 +50,7 @@ def test_learns_and_publishes_the_encoder(
 
 def test_pairs(pair_encoder: TransformersEncoder, pair_bundle: Bundle, tmp_path: Path, home: Path) -> None:
     unlabeled, test = pairs(30, "xx", 2, labeled=False), pairs(30, "xx", 3)
-    options = small(depth="top:1", lr=1e-3, epochs=1)
+    options = small(depth="top:1", lr=1e-3, epochs=1, max_english_drop=1.0)
     result = tune(
         pair_bundle, tmp_path / "w", home, options, encoder=pair_encoder, target=unlabeled, inputs={"target_test": test}
     )
