@@ -18,17 +18,23 @@ class Config:
     path : Path
         The TOML file.
     overrides : list of str
-        ``section.key=value`` items that replace single settings; values are TOML.
+        ``section.key=value`` items that replace single settings, at any depth; values are TOML.
     """
 
     def __init__(self, path: Path, overrides: list[str] | None = None) -> None:
         self.values: dict[str, Any] = tomllib.loads(path.read_text("utf8"))
         for item in overrides or []:
             name, _, value = item.partition("=")
-            section, _, key = name.partition(".")
-            if key not in self.values.get(section, {}):
-                raise SystemExit(f"unknown setting {name!r}")
-            self.values[section][key] = tomllib.loads(f"v = {value}")["v"]
+            self._replace(name, tomllib.loads(f"v = {value}")["v"])
+
+    def _replace(self, name: str, value: Any) -> None:
+        *sections, key = name.split(".")
+        table: Any = self.values
+        for section in sections:
+            table = table.get(section) if isinstance(table, dict) else None
+        if not isinstance(table, dict) or key not in table:
+            raise SystemExit(f"unknown setting {name!r}")
+        table[key] = value
 
     def __getitem__(self, section: str) -> dict[str, Any]:
         return self.values[section]
