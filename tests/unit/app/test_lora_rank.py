@@ -25,7 +25,7 @@ def request(depth: str, rank: int | None) -> FinetuneRequest:
 def test_from_a_job() -> None:
     assert finetune_options(request("top:2", 8), AugmentOptions()).lora_rank == 8
     assert finetune_options(request("head", None), AugmentOptions()).lora_rank is None
-    with pytest.raises(OptionError, match="lora_rank=8.*head"):
+    with pytest.raises(OptionError, match=r"lora_rank=8.*head"):
         finetune_options(request("head", 8), AugmentOptions())
     with pytest.raises(ValidationError, match="lora_rank"):
         request("full", 257)
