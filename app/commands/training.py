@@ -43,6 +43,7 @@ def finetune(
     epochs: Annotated[int | None, typer.Option(help="passes over the synthetic examples, at most")] = None,
     batch_size: Annotated[int | None, typer.Option(help="examples of a step, English ones included")] = None,
     lr: Annotated[float | None, typer.Option(help="peak learning rate; default: by depth")] = None,
+    lora_rank: Annotated[int | None, typer.Option(help="top:N, full: train LoRA adapters of this rank alone")] = None,
     replay: Annotated[float | None, typer.Option(help="fraction of each batch that is plain English")] = None,
     fraction: Annotated[float | None, typer.Option(help="share of the matched texts used, surest first")] = None,
     balance: Annotated[bool | None, typer.Option(help="as many synthetic examples of each label")] = None,
@@ -82,9 +83,9 @@ def finetune(
     from app.finetuning import FineTuneRequest, finetune_bundle
 
     options: dict[str, Any] = {
-        "depth": depth, "epochs": epochs, "batch_size": batch_size, "lr": lr, "replay": replay, "fraction": fraction,
-        "balance": balance, "patience": patience, "english_epochs": english_epochs,
-        "adoption": adoption, "rounds": rounds, "lexicon": lexicon, "prior": prior,
+        "depth": depth, "epochs": epochs, "batch_size": batch_size, "lr": lr, "lora_rank": lora_rank,
+        "replay": replay, "fraction": fraction, "balance": balance, "patience": patience,
+        "english_epochs": english_epochs, "adoption": adoption, "rounds": rounds, "lexicon": lexicon, "prior": prior,
         "max_english_drop": max_english_drop, "encoder_dtype": dtype, "device": device, "seed": seed,
     }  # fmt: skip
     augment: dict[str, Any] = {

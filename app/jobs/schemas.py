@@ -75,6 +75,9 @@ class Hyperparameters(Request):
     epochs: int | None = Field(None, ge=1, le=1000)
     batch_size: int | None = Field(None, ge=1, le=4096)
     lr: float | None = Field(None, ge=1e-8, le=10)
+    lora_rank: int | None = Field(
+        None, ge=1, le=256, description="top:n and full: train LoRA adapters of this rank; merged into the result"
+    )
     replay: float | None = Field(None, ge=0, le=1, description="fraction of each batch that is plain English")
     fraction: float | None = Field(None, ge=1e-3, le=1, description="share of the matched texts used, the surest first")
     adoption: Literal["vote", "head", "views"] | None = Field(None, description="whose label a target text adopts")

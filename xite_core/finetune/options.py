@@ -19,6 +19,9 @@ DEPTHS = "'head', 'top:n' with n from 1, or 'full'"
 DEFAULT_RATES = {HEAD: 1e-2, "top": 5e-5, FULL: 2e-5}
 """Learning rate by depth, where none is given (ours)."""
 
+LORA_RATE = 10
+"""How many times higher it is where only adapters are trained (ours)."""
+
 _TOP = re.compile(r"top:([1-9][0-9]{0,2})")
 
 # name: (whole number, lowest, highest)
@@ -26,6 +29,7 @@ _RANGES: dict[str, tuple[bool, float, float]] = {
     "epochs": (True, 1, 1000),
     "batch_size": (True, 1, 4096),
     "lr": (False, 1e-8, 10.0),
+    "lora_rank": (True, 1, 256),
     "replay": (False, 0.0, 1.0),
     "fraction": (False, 1e-3, 1.0),
     "rounds": (True, 1, 100),
@@ -39,7 +43,7 @@ _RANGES: dict[str, tuple[bool, float, float]] = {
     "max_english_drop": (False, 0.0, 1.0),
     "seed": (True, 0, 2**63 - 1),
 }
-_OPTIONAL = frozenset({"lr", "english_epochs"})
+_OPTIONAL = frozenset({"lr", "lora_rank", "english_epochs"})
 _CHOICES = {
     "adoption": tuple(map(str, Adoption)),
     "encoder_dtype": ("float32", "float16"),
@@ -60,7 +64,10 @@ class FineTuneOptions:
     batch_size : int
         Examples of each step, English ones included.
     lr : float, optional
-        Peak learning rate; `DEFAULT_RATES` where not given.
+        Peak learning rate; `DEFAULT_RATES` where not given, `LORA_RATE` times that with ``lora_rank``.
+    lora_rank : int, optional
+        At ``top:n`` and ``full``: train adapters of this rank beside the linear maps of those layers, in place of
+        their weights (see `xite_core.finetune.lora`); they are merged into the weights at the end.
     replay : float
         Fraction of each batch that is plain English examples, against forgetting.
     augment : AugmentOptions, optional
@@ -110,6 +117,7 @@ class FineTuneOptions:
     epochs: int = 3
     batch_size: int = 64
     lr: float | None = None
+    lora_rank: int | None = None
     replay: float = 0.5
     augment: AugmentOptions | None = None
     adoption: str = "views"
@@ -136,6 +144,8 @@ class FineTuneOptions:
             value = getattr(self, name)
             if value is not None or name not in _OPTIONAL:
                 object.__setattr__(self, name, _checked(name, value, whole, low, high))
+        if self.lora_rank is not None and not self.moves_encoder:
+            raise OptionError("lora_rank", self.lora_rank, "null at depth 'head', which trains no encoder layer")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise OptionError(name, getattr(self, name), "one of " + ", ".join(choices))
@@ -166,7 +176,10 @@ class FineTuneOptions:
     @property
     def rate(self) -> float:
         """The peak learning rate that is used."""
-        return self.lr if self.lr is not None else DEFAULT_RATES[self.depth.partition(":")[0]]
+        if self.lr is not None:
+            return self.lr
+        rate = DEFAULT_RATES[self.depth.partition(":")[0]]
+        return rate if self.lora_rank is None else rate * LORA_RATE
 
     @property
     def english_per_batch(self) -> int:

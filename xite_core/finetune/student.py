@@ -15,6 +15,7 @@ from xite_core.encoder.protocol import Encoder, Tokenized
 from xite_core.encoder.transformers_encoder import TransformersEncoder
 from xite_core.errors import EncoderMismatchError, OptionError
 from xite_core.finetune.head import Head
+from xite_core.finetune.lora import Adapters, load_peft
 from xite_core.finetune.options import FULL, FineTuneOptions
 from xite_core.types import Example, FloatArray, IntArray
 
@@ -77,6 +78,8 @@ class HeadStudent:
 class EncoderStudent:
     """A head and the encoder below it; layers under the upper n are frozen and run without a graph.
 
+    With ``lora_rank`` the trained layers are frozen too, and adapters in them are trained; `merge` ends that.
+
     Parameters
     ----------
     head : Head
@@ -84,14 +87,14 @@ class EncoderStudent:
     encoder : TransformersEncoder
         A copy of one's own: it is changed.
     options : FineTuneOptions
-        The depth.
+        The depth, and the rank of adapters.
     anchors, targets : sequence of Example
         The rows that `ends` refers to.
 
     Raises
     ------
     OptionError
-        If the encoder has not that many layers.
+        If the encoder has not that many layers, or cannot have adapters.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class EncoderStudent:
         self.encoder = encoder
         self.linear = linear_of(head).to(next(encoder.model.parameters()).device)
         self._trained = _thaw(encoder, options)
+        self._adapters = Adapters(encoder.model, self._trained, options) if options.lora_rank is not None else None
         self._anchors, self._targets = encoder.tokenize(anchors), encoder.tokenize(targets)
 
     def ends(self, anchors: IntArray, targets: IntArray) -> tuple[Tensor, Tensor]:
@@ -130,6 +134,12 @@ class EncoderStudent:
         for module in self._trained:
             module.train()
 
+    def merge(self) -> None:
+        """Put adapters into the encoder's weights; after that the encoder is plain and no longer trained."""
+        if self._adapters is not None:
+            self._adapters.merge()
+            self._adapters = None
+
     def _encoded(self, texts: Tokenized, rows: IntArray) -> Tensor:
         sides = len(texts.ids) // max(len(texts.n_tokens), 1)  # 2 for pairs in features mode
         sequences = (rows[:, None] * sides + np.arange(sides)).ravel()
@@ -151,12 +161,14 @@ def own_encoder(encoder: Encoder, options: FineTuneOptions) -> TransformersEncod
     Raises
     ------
     OptionError
-        If it has no layers to train, or no GPU is there where one is asked for.
+        If it has no layers to train, or there is no GPU (or no peft, for adapters) where one is asked for.
     EncoderMismatchError
         If its files have changed since it was loaded.
     """
     if not isinstance(encoder, TransformersEncoder):
         raise OptionError("depth", options.depth, f"'head': encoder {encoder.name!r} has no layers to train")
+    if options.lora_rank is not None:
+        load_peft(options)  # to tell of its absence before hours of work
     own = TransformersEncoder(
         encoder.spec, encoder.directory, token_budget=encoder.token_budget, device=chosen_device(options.device)
     )

@@ -18,6 +18,7 @@ from xite_core.finetune.objective import mix, projection
 from xite_core.finetune.options import FineTuneOptions
 from xite_core.finetune.pairing import Pairing, check_matched, drawn_evenly, pair
 from xite_core.finetune.schedule import AdamW, rate_factor
+from xite_core.finetune.seeding import seeded
 from xite_core.finetune.state import Best, TrainState, agreement, pack, unpack
 from xite_core.finetune.student import Student, head_of, load_weights
 from xite_core.finetune.workspace import Saved, Workspace, tensors_of
@@ -164,9 +165,7 @@ class Trainer:
         FineTuneCancelled
             If the caller's check says so.
         """
-        devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(self.plan.options.seed)
+        with seeded(self.plan.options.seed):
             state = self._resumed() or self._begin()
             while not state.stopped:
                 self._train_epoch(state)

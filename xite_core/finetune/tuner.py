@@ -94,7 +94,8 @@ class FineTuner:
     InputError
         If the rows do not do; see `gather`.
     OptionError
-        If the depth does not fit the encoder, k is larger than the bundle, or there is no GPU where one is asked for.
+        If the depth does not fit the encoder, k is larger than the bundle, or there is no GPU (or no peft, for
+        adapters) where one is asked for.
     EncoderMismatchError
         If the bundle was built with another encoder.
     """
@@ -199,6 +200,7 @@ class FineTuner:
             return fresh_snapshot(own, self.corpus, anchors, pool, self._monitor, seed)
 
         state, head = self._trainer(student, plan, prepared, refresh, adopted).run()
+        student.merge()
         files = self.workspace.directory / ENCODER
         spec = save_encoder(own, files, self.options.encoder_dtype)
         # read back: what is measured and indexed is what is published

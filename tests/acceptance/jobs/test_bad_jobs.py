@@ -53,6 +53,8 @@ FINETUNE: list[tuple[Mapping[str, Any], int, str | None, str]] = [
     ({"hyperparameters": {"epochs": 0}}, 422, "hyperparameters.epochs", "1"),
     ({"hyperparameters": {"batch_size": 5000}}, 422, "hyperparameters.batch_size", "4096"),
     ({"hyperparameters": {"lr": -1}}, 422, "hyperparameters.lr", ""),
+    ({"hyperparameters": {"lora_rank": 0}}, 422, "hyperparameters.lora_rank", "1"),
+    ({"hyperparameters": {"lora_rank": 8}, "depth": "head"}, 422, "lora_rank", "head"),
     ({"hyperparameters": {"replay": 1.5}}, 422, "hyperparameters.replay", "1"),
     ({"hyperparameters": {"speed": 3}}, 422, "hyperparameters.speed", ""),
     ({"augment": {"interpolation": {"lam": 0.5, "alpha": 0.5}}}, 422, None, "alpha"),

@@ -27,6 +27,7 @@ from xite_core.options import AugmentOptions
         ("lr", 0.0),
         ("lr", math.nan),
         ("lr", "1e-3"),
+        ("lora_rank", 8),  # at depth head
         ("replay", 1.01),
         ("replay", -0.1),
         ("fraction", 0.0),
@@ -50,8 +51,22 @@ def test_bad_values_are_refused_by_name(name: str, value: Any) -> None:
     assert caught.value.option == name
 
 
+@pytest.mark.parametrize("value", [0, 257, 8.0, True, "8"])
+@pytest.mark.parametrize("depth", ["top:2", "full"])
+def test_ranks_out_of_range_are_refused(depth: str, value: Any) -> None:
+    with pytest.raises(OptionError, match="1 to 256") as caught:
+        FineTuneOptions(depth=depth, lora_rank=value)
+    assert caught.value.option == "lora_rank"
+
+
+def test_adapters_have_a_higher_rate() -> None:
+    for depth in ("top:2", "full"):
+        assert FineTuneOptions(depth=depth, lora_rank=4).rate > FineTuneOptions(depth=depth).rate
+        assert FineTuneOptions(depth=depth, lora_rank=4, lr=0.5).rate == 0.5
+
+
 def test_json_round_trip() -> None:
-    options = FineTuneOptions(depth="top:3", augment=AugmentOptions(k=4, lam=0.3), lr=1e-4)
+    options = FineTuneOptions(depth="top:3", augment=AugmentOptions(k=4, lam=0.3), lr=1e-4, lora_rank=16)
     assert FineTuneOptions.from_dict(options.as_dict()) == options
     assert FineTuneOptions.from_dict({"lr": None, "epochs": None}) == FineTuneOptions()
 
