@@ -153,7 +153,7 @@ class Runs:
         _, head = trainer.run()
         shutil.rmtree(work, ignore_errors=True)
         snapshot = refresh() if refresh and adopted else prepared.snapshot
-        return with_lexicon(head, adopted, snapshot.target, bench.bags[1])
+        return with_lexicon(head, adopted, snapshot.target, bench.bags[1], None if refresh else prepared.head)
 
     def _epochs(self, options: FineTuneOptions) -> int:
         """Epochs on English alone that make as many updates as the mixed ones of the other variants."""

@@ -33,6 +33,9 @@ by what it has learned of the head's own errors; on development rows that was 0.
 lexicon helped.
 """
 
+TURN = 0.5
+"""How far the target languages' weights go from those before training to those after it."""
+
 
 class Adoption(StrEnum):
     """Whose label a target text adopts."""
@@ -126,8 +129,13 @@ def adopt(
     return Adopted(posterior, merged if options.lexicon else None)
 
 
-def with_lexicon(head: Head, adopted: Adopted | None, target: FloatArray, bag: Bag) -> Head:
+def with_lexicon(
+    head: Head, adopted: Adopted | None, target: FloatArray, bag: Bag, english: Head | None = None
+) -> Head:
     """The fine-tuned head with the adoption's lexicon beside it, in the units of its own scores of the target texts.
+
+    Where the encoder has not moved, the English head stays as it was for English texts, and the target languages get
+    the average of both heads' weights (as Wortsman et al. 2022 average a model before and after fine-tuning).
 
     The lexicon's bias makes the classes' shares of the target texts those of the adopted labels: a head that has seen
     two languages has one bias, and each language a place of its own.
@@ -142,13 +150,18 @@ def with_lexicon(head: Head, adopted: Adopted | None, target: FloatArray, bag: B
         Unit vectors under the encoder after training.
     bag : CSR matrix, (m, BUCKETS)
         Features of the same texts.
+    english : Head, optional
+        Before training, on the same vectors; not given where the encoder has moved.
     """
     if adopted is None or adopted.lexicon is None:
         return head
-    linear = head.scores(target)
+    base = head if english is None else english
+    turn = TURN * (head.weight - base.weight)
+    linear = base.scores(target) + target @ turn.T
     lexicon = adopted.lexicon.scaled(standardised(linear)[1])
     total, scale = standardised(linear + lexicon.scores(bag))
-    return replace(head, lexicon=lexicon.shifted(class_shift(total, adopted.posterior.mean(0)) * scale))
+    lexicon = lexicon.shifted(class_shift(total, adopted.posterior.mean(0)) * scale)
+    return replace(base, lexicon=lexicon, turn=None if english is None else turn)
 
 
 def moved(target: FloatArray, anchors: FloatArray) -> FloatArray:

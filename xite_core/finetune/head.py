@@ -38,11 +38,14 @@ class Head:
         b.
     lexicon : Lexicon, optional
         Of the target languages.
+    turn : ndarray of float32, (C, d), optional
+        Added to W as far as a text is in the lexicon's languages, so that English is judged by W alone.
     """
 
     weight: FloatArray
     bias: FloatArray
     lexicon: Lexicon | None = None
+    turn: FloatArray | None = None
 
     def scores(self, vectors: FloatArray, bag: Bag | None = None) -> FloatArray:
         """Class scores, float32 (n, C).
@@ -52,10 +55,16 @@ class Head:
         vectors : ndarray of float32, (n, d)
             Unit vectors.
         bag : CSR matrix, (n, BUCKETS), optional
-            Features of the same texts; without it the lexicon says nothing.
+            Features of the same texts; without it they count as English.
         """
         linear = vectors @ self.weight.T + self.bias
-        return linear if self.lexicon is None or bag is None else linear + self.lexicon.scores(bag)
+        if self.lexicon is None or bag is None:
+            return linear
+        said = linear + self.lexicon.scores(bag)
+        if self.turn is None:
+            return said
+        share = self.lexicon.familiarity(bag).astype(np.float32)
+        return np.asarray(said + share[:, None] * (vectors @ self.turn.T), np.float32)
 
     def probabilities(self, vectors: FloatArray, bag: Bag | None = None) -> FloatArray:
         """Distribution over the classes, float32 (n, C); arguments as in `scores`."""
@@ -70,6 +79,8 @@ class Head:
         arrays = {"weight": self.weight, "bias": self.bias}
         if self.lexicon is not None:
             arrays |= {"lexicon": self.lexicon.weight, "lexicon_bias": self.lexicon.bias}
+        if self.turn is not None:
+            arrays["turn"] = self.turn
         write_matrices(path, arrays)
 
 
@@ -86,11 +97,14 @@ def read_head(path: Path) -> Head:
         lexicon = None
         if "lexicon" in arrays:
             lexicon = Lexicon(np.array(arrays["lexicon"]), np.array(arrays["lexicon_bias"]))
-        head = Head(np.array(arrays["weight"]), np.array(arrays["bias"]), lexicon)
+        turn = np.array(arrays["turn"]) if "turn" in arrays else None
+        head = Head(np.array(arrays["weight"]), np.array(arrays["bias"]), lexicon, turn)
     except KeyError as error:
         raise BundleDamagedError(f"{path}: not a head (no {error})") from error
     if head.weight.ndim != 2 or head.bias.shape != head.weight.shape[:1]:
         raise BundleDamagedError(f"{path}: not a head (shapes {head.weight.shape} and {head.bias.shape})")
+    if head.turn is not None and head.turn.shape != head.weight.shape:
+        raise BundleDamagedError(f"{path}: not a head (its turn has shape {head.turn.shape})")
     if head.lexicon is not None and head.lexicon.weight.shape != (BUCKETS, len(head.bias)):
         raise BundleDamagedError(f"{path}: not a head (its lexicon has shape {head.lexicon.weight.shape})")
     return head

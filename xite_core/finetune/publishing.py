@@ -52,6 +52,8 @@ def weights_hash(outcome: Outcome) -> str:
     total = hashlib.sha256(outcome.head.weight.tobytes() + outcome.head.bias.tobytes())
     if outcome.head.lexicon is not None:
         total.update(outcome.head.lexicon.weight.tobytes() + outcome.head.lexicon.bias.tobytes())
+    if outcome.head.turn is not None:
+        total.update(outcome.head.turn.tobytes())
     if outcome.encoder_files is not None:
         for path in sorted(outcome.encoder_files.glob("*.safetensors")):
             total.update(bytes.fromhex(sha256_of(path)))

@@ -234,7 +234,7 @@ class FineTuner:
         student = HeadStudent(prepared.head, snapshot.anchors, snapshot.target)
         state, head = self._trainer(student, plan, prepared, None, adopted).run()
         anchors = anchor_examples(self.inputs.bundle, self.corpus) if self.corpus.source else []
-        head = with_lexicon(head, adopted, snapshot.target, self._bag(self.corpus.target))
+        head = with_lexicon(head, adopted, snapshot.target, self._bag(self.corpus.target), prepared.head)
         return state, Outcome(head, self.inputs.encoder, None, snapshot, anchors)
 
     def _trainer(

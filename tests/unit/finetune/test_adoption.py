@@ -7,6 +7,7 @@ import pytest
 
 from xite_core.finetune.adoption import (
     HALF_WEIGHT,
+    TURN,
     Adoption,
     AdoptionOptions,
     adopt,
@@ -95,6 +96,21 @@ def test_each_language_is_labeled_by_itself_and_english_is_left_alone() -> None:
     assert (whole.predict(target, bags[1]) == codes).mean() > (HEAD.predict(target) == codes).mean() + 0.1
     shares = posterior_of(whole.scores(target, bags[1]).astype(np.float64)).mean(0)
     assert shares == pytest.approx([0.5, 0.5], abs=0.1)
+
+
+def test_english_is_judged_by_the_english_head_and_the_target_by_the_average() -> None:
+    english, english_codes = texts(600, 5000, 4)
+    target_ids, codes = texts(HALF_WEIGHT, 0)
+    anchors, target = vectors(english_codes, 0, 1), vectors(codes, 2.0, 2)
+    bags = bag_of(english, 600), bag_of(target_ids, HALF_WEIGHT)
+    adopted = adopt(HEAD, anchors, target, ["ko"] * HALF_WEIGHT, bags, VIEWS)
+    tuned = Head(HEAD.weight + np.float32(0.5), HEAD.bias + np.float32(9))
+    both = with_lexicon(tuned, adopted, target, bags[1], HEAD)
+    assert (both.scores(anchors, bags[0]) == HEAD.scores(anchors)).all()
+    assert both.turn == pytest.approx(np.full_like(HEAD.weight, 0.5 * TURN))
+    assert both.lexicon is not None
+    words = both.scores(target, bags[1]) - both.lexicon.scores(bags[1])
+    assert words == pytest.approx(HEAD.scores(target) + target @ np.full_like(HEAD.weight, 0.5 * TURN).T, abs=1e-5)
 
 
 def test_without_lexicon_the_head_stays() -> None:

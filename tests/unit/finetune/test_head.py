@@ -12,6 +12,7 @@ from tests.support.anchors import unit_rows
 from xite_core.errors import BundleDamagedError
 from xite_core.finetune.head import STRENGTHS, Head, fit_head, fit_logistic, read_head
 from xite_core.index.vectors_file import write_matrices
+from xite_core.lexicon import BUCKETS, Lexicon
 
 
 def blobs(n: int, classes: int, d: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -64,3 +65,17 @@ def test_file_round_trip_and_damage(tmp_path: Path) -> None:
     write_matrices(tmp_path / "shape.safetensors", {"weight": head.weight, "bias": np.ones(3, np.float32)})
     with pytest.raises(BundleDamagedError, match="shapes"):
         read_head(tmp_path / "shape.safetensors")
+
+
+def test_a_head_with_lexicon_and_turn_is_read_back_and_a_wrong_turn_is_refused(tmp_path: Path) -> None:
+    weight = np.zeros((2, 3), np.float32)
+    lexicon = Lexicon(np.zeros((BUCKETS, 2), np.float32), np.ones(2, np.float32))
+    Head(weight, weight[:, 0], lexicon, weight + 1).write(tmp_path / "head.safetensors")
+    same = read_head(tmp_path / "head.safetensors")
+    assert same.turn is not None
+    assert same.lexicon is not None
+    assert (same.turn == 1).all()
+    assert (same.lexicon.bias == 1).all()
+    Head(weight, weight[:, 0], lexicon, weight[:, :2]).write(tmp_path / "other.safetensors")
+    with pytest.raises(BundleDamagedError, match="turn"):
+        read_head(tmp_path / "other.safetensors")
