@@ -20,6 +20,9 @@ from app.settings.service import Settings, export_settings, load_settings
 
 log = structlog.get_logger(__name__)
 
+WORKER_DELAY = 4.0
+"""Seconds in which the API has the cores to itself, since it is what people wait for."""
+
 
 def run(
     host: str | None = None,
@@ -102,7 +105,11 @@ def service_programs(settings: Settings, *, jobs: bool) -> list[Program]:
         essential=True,
     )
     worker = [sys.executable, "-m", "app.worker"]
-    return [api, *(Program(f"worker-{i + 1}", worker, stop_seconds=15) for i in range(settings.job_workers * jobs))]
+    workers = (
+        Program(f"worker-{i + 1}", worker, stop_seconds=15, delay=WORKER_DELAY)
+        for i in range(settings.job_workers * jobs)
+    )
+    return [api, *workers]
 
 
 if __name__ == "__main__":
