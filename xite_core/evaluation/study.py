@@ -122,7 +122,16 @@ def evaluate(
     bench = Bench(inputs, rows, work, cache or work / "vectors", told)
     augment = augment or bench.finetune.bundle.options
     results = _run_all(bench, augment, options, told)
-    report = {
+    report = _report(bench, augment, options, results) | {"seconds": time.monotonic() - started}
+    write_report(directory, report)
+    return report
+
+
+def _report(
+    bench: Bench, augment: AugmentOptions, options: EvaluationOptions, results: Mapping[Variant, list[Run]]
+) -> dict[str, Any]:
+    inputs = bench.inputs
+    return {
         "task": inputs.task,
         "lang": inputs.lang,
         "encoder": inputs.encoder.name,
@@ -131,22 +140,24 @@ def evaluate(
         "default": DEFAULT,
         "default_depth": options.depths[0],
         "labels": list(bench.labels),
-        "rows": {
-            "source": bench.corpus.n_anchors,
-            "english_validation": len(bench.corpus.validation),
-            "unlabeled": len(rows.unlabeled),
-            "test": len(rows.test),
-            "english_test": len(rows.english),
-            "dropped_test_rows": rows.dropped,
-        },
+        "rows": _counts(bench),
         "defaults": {"finetune": FineTuneOptions().as_dict(), "augment": augment.as_dict()},
         "variants": summarise(bench, results),
         "hindsight": hindsight(bench, results, _default(results, options.depths[0])),
         "picture": picture(bench, augment),
-        "seconds": time.monotonic() - started,
     }
-    write_report(directory, report)
-    return report
+
+
+def _counts(bench: Bench) -> dict[str, int]:
+    rows = bench.rows
+    return {
+        "source": bench.corpus.n_anchors,
+        "english_validation": len(bench.corpus.validation),
+        "unlabeled": len(rows.unlabeled),
+        "test": len(rows.test),
+        "english_test": len(rows.english),
+        "dropped_test_rows": rows.dropped,
+    }
 
 
 def write_report(directory: Path, report: dict[str, Any]) -> None:
