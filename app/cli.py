@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -18,24 +19,22 @@ from rich.table import Table
 from app.auth.commands import commands as keys
 from app.commands.annotation import export, review
 from app.commands.arguments import (
-    AlphaOption,
+    ActivateOption,
     BundleOption,
     ColumnOption,
-    DrawsOption,
+    EncoderOptions,
     HomeOption,
-    KOption,
-    LamOption,
+    MatchingOptions,
+    OutputArgument,
     PoolOption,
     RevisionOption,
-    ScoringOption,
-    SubspaceOption,
-    TauOption,
-    ThresholdOption,
-    VotingOption,
+    RowLanguageOption,
+    TextsArgument,
     err,
     named_values,
 )
 from app.commands.evidence import evaluate, tune
+from app.commands.groups import grouped
 from app.commands.jobs import commands as jobs
 from app.commands.jobs import worker
 from app.commands.training import finetune, predict
@@ -52,8 +51,6 @@ cli = typer.Typer(
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
-
-EncoderOption = Annotated[str, typer.Option(help="xite-mini, hashing, a local directory, or a hub name")]
 
 
 def main() -> None:
@@ -84,33 +81,29 @@ def _fail(message: str) -> NoReturn:
 
 
 @cli.command()
+@grouped
 def build(
     source: Annotated[Path, typer.Argument(help="labeled English: .jsonl, .csv, .parquet or a dataset directory")],
     name: Annotated[str, typer.Option(help="name of the bundle")],
     pool: PoolOption = None,
-    encoder: EncoderOption = "xite-mini",
-    pooling: Annotated[str | None, typer.Option(help="mean or cls")] = None,
-    layer: Annotated[int | None, typer.Option(help="hidden layer; -1 is the last")] = None,
-    pairs: Annotated[str | None, typer.Option(help="text pairs as 'joint' or 'features'")] = None,
-    prefix: Annotated[str | None, typer.Option(help="put before every text, such as 'query: '")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="longer texts are cut")] = None,
+    *,
+    encoder: EncoderOptions,
     index: Annotated[IndexKind, typer.Option(help="search structure")] = IndexKind.AUTO,
     validation: Annotated[float, typer.Option(help="fraction of the labeled rows held out")] = 0.05,
     column: ColumnOption = None,
-    activate: Annotated[bool, typer.Option(help="make the new revision the active one")] = True,
+    activate: ActivateOption = True,
     seed: Annotated[int, typer.Option(help="of all random choices")] = 0,
     home_dir: HomeOption = None,
 ) -> None:
     """Build a bundle from labeled English text."""
     from app.building import BuildRequest, build_bundle
 
-    spec = {"pooling": pooling, "layer": layer, "pairs": pairs, "prefix": prefix, "max_tokens": max_tokens}
     request = BuildRequest(
         home=home_dir or home(),
         name=name,
         source=source,
         pool={language: Path(file) for language, file in named_values(pool, "pool").items()},
-        encoder={"name": encoder, **{key: value for key, value in spec.items() if value is not None}},
+        encoder=encoder.spec(),
         index=index,
         validation=validation,
         columns=named_values(column, "column"),
@@ -127,7 +120,7 @@ def revise(
     name: Annotated[str, typer.Argument(help="a bundle")],
     add: Annotated[Path | None, typer.Option(help="labeled rows to add: a file as for build")] = None,
     remove: Annotated[list[str] | None, typer.Option(help="id of a row to remove; repeatable")] = None,
-    activate: Annotated[bool, typer.Option(help="make the new revision the active one")] = True,
+    activate: ActivateOption = True,
     home_dir: HomeOption = None,
 ) -> None:
     """Make a new revision of a bundle with labeled rows added or removed."""
@@ -140,23 +133,15 @@ def revise(
 
 
 @cli.command()
+@grouped
 def augment(
-    source: Annotated[Path, typer.Argument(help="target texts: .jsonl, .csv, .parquet or a dataset directory")],
-    target: Annotated[Path, typer.Argument(help=".parquet, .jsonl, .csv, or no suffix for a dataset directory")],
+    source: TextsArgument,
+    target: OutputArgument,
     bundle: BundleOption = None,
     revision: RevisionOption = None,
-    lang: Annotated[str | None, typer.Option(help="language of rows that state none; default: predicted")] = None,
-    k: KOption = None,
-    scoring: ScoringOption = None,
-    voting: VotingOption = None,
-    tau: TauOption = None,
-    min_cosine: ThresholdOption = None,
-    min_score: ThresholdOption = None,
-    min_confidence: ThresholdOption = None,
-    subspace: SubspaceOption = None,
-    lam: LamOption = None,
-    alpha: AlphaOption = None,
-    n: DrawsOption = None,
+    lang: RowLanguageOption = None,
+    *,
+    matching: MatchingOptions,
     normalize: Annotated[bool | None, typer.Option(help="scale them to unit length")] = None,
     seed: Annotated[int | None, typer.Option(help="of the draws")] = None,
     neighbors: Annotated[bool, typer.Option(help="write the neighbours of each text too")] = False,
@@ -166,11 +151,7 @@ def augment(
     """Adopt labels for target texts and write interpolated embeddings; resumes after an interruption."""
     from app.augmenting import augment_file
 
-    changes: dict[str, Any] = {
-        "k": k, "scoring": scoring, "voting": voting, "tau": tau, "min_cosine": min_cosine, "min_score": min_score,
-        "min_confidence": min_confidence, "subspace": subspace, "lam": lam, "alpha": alpha, "n": n,
-        "normalize": normalize, "seed": seed,
-    }  # fmt: skip
+    changes = {**asdict(matching), "normalize": normalize, "seed": seed}
     report = augment_file(
         home_dir or home(),
         bundle,

@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import Lifespan
 
 from app.annotation.label_studio.endpoints import BIG_BODIES
 from app.annotation.label_studio.endpoints import router as label_studio_router
@@ -35,6 +36,20 @@ from app.runtime import Runtime
 from app.settings.service import Settings, load_settings
 from app.tracing import telemetry
 
+ROUTERS = (
+    augment_router,
+    embeddings_router,
+    bundles_router,
+    datasets_router,
+    health_router,
+    jobs_router,
+    label_studio_router,
+    suggestions_router,
+    review_router,
+    metrics_router,
+    predict_router,
+)
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Make the application.
@@ -47,56 +62,54 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     chosen = settings or load_settings()
     configure_logs(chosen.log_level)
     draining = Event()
+    app = FastAPI(
+        title="XITE",
+        version=version(),
+        description=DESCRIPTION,
+        lifespan=_lifespan(chosen, draining),
+        redoc_url=None,
+        telemetry=telemetry(),
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    _add_outer_layers(app, chosen, draining)
+    app.openapi = document_with(app)  # type: ignore[method-assign]
+    return app
+
+
+def _lifespan(settings: Settings, draining: Event) -> Lifespan[FastAPI]:
+    """What lives as long as the process; at a stop signal streams end and ``draining`` is set."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        runtime, jobs, streams = Runtime(chosen), Jobs(chosen), EventStreams(chosen.redis_url)
+        runtime, jobs, streams = Runtime(settings), Jobs(settings), EventStreams(settings.redis_url)
 
         def stop() -> None:
             draining.set()
             streams.end()
 
         try:
-            with told_of_stop(stop, chosen.drain_seconds):
-                yield {"runtime": runtime, "datasets": Datasets(chosen), "jobs": jobs, "streams": streams}
+            with told_of_stop(stop, settings.drain_seconds):
+                yield {"runtime": runtime, "datasets": Datasets(settings), "jobs": jobs, "streams": streams}
         finally:
             await streams.close()
             await runtime.close()
             jobs.close()
 
-    app = FastAPI(
-        title="XITE",
-        version=version(),
-        description=DESCRIPTION,
-        lifespan=lifespan,
-        redoc_url=None,
-        telemetry=telemetry(),
-    )
-    for router in (
-        augment_router,
-        embeddings_router,
-        bundles_router,
-        datasets_router,
-        health_router,
-        jobs_router,
-        label_studio_router,
-        suggestions_router,
-        review_router,
-        metrics_router,
-        predict_router,
-    ):
-        app.include_router(router)
-    respond = responder(chosen.home)
+    return lifespan
+
+
+def _add_outer_layers(app: FastAPI, settings: Settings, draining: Event) -> None:
+    """Errors as answers, keys, limits; what is added last is outermost."""
+    respond = responder(settings.home)
     add_handlers(app, respond)
-    app.add_middleware(AuthMiddleware, settings=chosen, respond=respond)
-    uploads = {"/datasets": chosen.max_dataset_bytes + UPLOAD_OVERHEAD}
-    uploads |= dict.fromkeys(BIG_BODIES, chosen.max_tasks_bytes)
+    app.add_middleware(AuthMiddleware, settings=settings, respond=respond)
+    uploads = {"/datasets": settings.max_dataset_bytes + UPLOAD_OVERHEAD}
+    uploads |= dict.fromkeys(BIG_BODIES, settings.max_tasks_bytes)
     app.add_middleware(
         RequestMiddleware,
-        max_body_bytes=chosen.max_body_bytes,
+        max_body_bytes=settings.max_body_bytes,
         respond=respond,
         draining=draining,
         uploads=uploads,
     )
-    app.openapi = document_with(app)  # type: ignore[method-assign]
-    return app

@@ -17,7 +17,8 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import Scope
 
-from app.errors import NAMESPACE, Fault, ServiceError, fault_of
+from app.errors import NAMESPACE, ServiceError
+from app.faults import Fault, fault_of
 from xite_core.errors import XiteError
 
 Respond = Callable[[Exception, Scope], Response]

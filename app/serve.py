@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
-from filelock import FileLock, Timeout
 
 from app.auth.keyring import check_exposure
 from app.logs import configure_logs
@@ -19,6 +16,9 @@ from app.processes.supervisor import Program, Supervisor
 from app.settings.service import Settings, export_settings, load_settings
 
 log = structlog.get_logger(__name__)
+
+WORKER_DELAY = 4.0
+"""Seconds in which the API has the cores to itself, since it is what people wait for."""
 
 
 def run(
@@ -57,40 +57,28 @@ def run(
     check_exposure(chosen)
     configure_logs(chosen.log_level)
     os.umask(0o077)  # what is uploaded and learned is for this user alone
-    with embedded_redis(chosen) as (url, redis):
-        export_settings(chosen.model_copy(update={"redis_url": url}))
-        sys.exit(Supervisor([*redis, *service_programs(chosen, jobs=url is not None)]).run())
+    url, redis = embedded_redis(chosen)
+    export_settings(chosen.model_copy(update={"redis_url": url}))
+    sys.exit(Supervisor([*redis, *service_programs(chosen, jobs=url is not None)]).run())
 
 
-@contextmanager
-def embedded_redis(settings: Settings) -> Iterator[tuple[str | None, list[Program]]]:
-    """The URL of Redis, and the program to run where it is our own; the data directory is ours during the block.
+def embedded_redis(settings: Settings) -> tuple[str | None, list[Program]]:
+    """The URL of Redis, and the program to run where it is our own.
 
-    Another service on the same data directory has started it already; two servers would destroy each other's file.
+    Of several services on one data directory one runs it; the others wait for its end to take over, since two servers
+    would destroy each other's file.
     """
     if settings.redis_url is not None:
-        yield settings.redis_url, []
-        return
-    (settings.home / "redis").mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(settings.home / "redis" / ".lock")
+        return settings.redis_url, []
     try:
-        # not essential: on a full disk Redis ends again and again, and all but jobs is still served
-        redis = Program("redis", redis_server.command(settings.home), stop_seconds=20)
+        command = redis_server.command(settings.home)
     except redis_server.RedisError as error:
         log.warning("no jobs", reason=str(error))
-        yield None, []
-        return
-    url = redis_server.socket_url(settings.home)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("using the Redis of another service on this data directory")
-        yield url, []
-        return
-    try:
-        yield url, [redis]
-    finally:
-        lock.release()
+        return None, []
+    lock = str(settings.home / "redis" / ".lock")
+    alone = [sys.executable, "-m", "app.processes.exclusive", lock, *command]
+    # not essential: on a full disk Redis ends again and again, and all but jobs is still served
+    return redis_server.socket_url(settings.home), [Program("redis", alone, stop_seconds=20)]
 
 
 def service_programs(settings: Settings, *, jobs: bool) -> list[Program]:
@@ -102,7 +90,11 @@ def service_programs(settings: Settings, *, jobs: bool) -> list[Program]:
         essential=True,
     )
     worker = [sys.executable, "-m", "app.worker"]
-    return [api, *(Program(f"worker-{i + 1}", worker, stop_seconds=15) for i in range(settings.job_workers * jobs))]
+    workers = (
+        Program(f"worker-{i + 1}", worker, stop_seconds=15, delay=WORKER_DELAY)
+        for i in range(settings.job_workers * jobs)
+    )
+    return [api, *workers]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -44,6 +45,7 @@ def run_worker(settings: Settings) -> int:
     recovery = Recovery(JobStore(store_connection, queue), queue, settings)
     connection = connect(url)
     recovery.start()
+    gc.freeze()  # or the interpreter goes through all that was imported before it ends
     try:
         worker = JobWorker(
             [Queue(QUEUE, connection=connection, serializer=JSONSerializer)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,33 +13,29 @@ from app.commands.arguments import (
     BundleOption,
     ColumnOption,
     HomeOption,
-    KOption,
+    LabelOptions,
+    OutputArgument,
     RevisionOption,
-    ScoringOption,
-    TauOption,
-    ThresholdOption,
-    VotingOption,
+    RowLanguageOption,
+    TextsArgument,
     err,
     named_values,
 )
+from app.commands.groups import grouped
 from app.settings import home
 
 
+@grouped
 def review(
-    source: Annotated[Path, typer.Argument(help="target texts: .jsonl, .csv, .parquet or a dataset directory")],
-    target: Annotated[Path, typer.Argument(help=".csv, .jsonl, .parquet, or no suffix for a dataset directory")],
+    source: TextsArgument,
+    target: OutputArgument,
     bundle: BundleOption = None,
     revision: RevisionOption = None,
-    lang: Annotated[str | None, typer.Option(help="language of rows that state none; default: predicted")] = None,
+    lang: RowLanguageOption = None,
     order: Annotated[str, typer.Option(help="uncertainty, contradiction or input")] = "uncertainty",
     near: Annotated[float | None, typer.Option(min=0.5, max=1, help="cosine of near-duplicates; default: 0.9")] = None,
-    k: KOption = None,
-    scoring: ScoringOption = None,
-    voting: VotingOption = None,
-    tau: TauOption = None,
-    min_cosine: ThresholdOption = None,
-    min_score: ThresholdOption = None,
-    min_confidence: ThresholdOption = None,
+    *,
+    labels: LabelOptions,
     column: ColumnOption = None,
     home_dir: HomeOption = None,
 ) -> None:
@@ -49,10 +46,6 @@ def review(
 
     if order not in list(Order):
         raise OptionError("order", order, ", ".join(Order))
-    options = {
-        "k": k, "scoring": scoring, "voting": voting, "tau": tau, "min_cosine": min_cosine, "min_score": min_score,
-        "min_confidence": min_confidence,
-    }  # fmt: skip
     request = FileReview(
         home=home_dir or home(),
         source=source,
@@ -62,7 +55,7 @@ def review(
         lang=lang,
         order=Order(order),
         near=NEAR if near is None else near,
-        options=options,
+        options=asdict(labels),
         columns=named_values(column, "column"),
     )
     print(json.dumps(review_file(request, err), ensure_ascii=False, indent=1))

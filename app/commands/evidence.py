@@ -8,15 +8,20 @@ from typing import Annotated
 
 import typer
 
-from app.commands.arguments import ColumnOption, HomeOption, err, named_values
+from app.commands.arguments import ActivateOption, ColumnOption, EncoderOptions, HomeOption, err, named_values
+from app.commands.groups import grouped
 from app.settings import home
 
+UnlabeledOption = Annotated[list[Path], typer.Option(help="file of target texts, labels are ignored; repeatable")]
+LanguageOption = Annotated[str, typer.Option(help="target language, such as ko")]
 
+
+@grouped
 def evaluate(
     source: Annotated[list[Path], typer.Option(help="labeled English file; repeatable, files are pooled")],
-    unlabeled: Annotated[list[Path], typer.Option(help="file of target texts, labels are ignored; repeatable")],
+    unlabeled: UnlabeledOption,
     test: Annotated[list[Path], typer.Option(help="labeled target file, for scoring only; repeatable")],
-    lang: Annotated[str, typer.Option(help="target language, such as ko")],
+    lang: LanguageOption,
     out: Annotated[Path, typer.Option(help="directory of the report; started again, an evaluation goes on there")],
     english_test: Annotated[
         list[Path] | None,
@@ -25,12 +30,8 @@ def evaluate(
     task: Annotated[str, typer.Option(help="a name for the report")] = "task",
     seeds: Annotated[int, typer.Option(help="runs of each main variant at depth head")] = 5,
     limit: Annotated[int, typer.Option(help="source rows, and unlabeled rows, that are used at most")] = 4000,
-    encoder: Annotated[str, typer.Option(help="xite-mini, hashing, a local directory, or a hub name")] = "xite-mini",
-    pooling: Annotated[str | None, typer.Option(help="mean or cls")] = None,
-    layer: Annotated[int | None, typer.Option(help="hidden layer; -1 is the last")] = None,
-    pairs: Annotated[str | None, typer.Option(help="text pairs as 'joint' or 'features'")] = None,
-    prefix: Annotated[str | None, typer.Option(help="put before every text, such as 'query: '")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="longer texts are cut")] = None,
+    *,
+    encoder: EncoderOptions,
     depths: Annotated[
         str, typer.Option(help="comma-separated: head, top:n, full; the first one is the default")
     ] = "head",
@@ -42,7 +43,6 @@ def evaluate(
     from app.evaluating import EvaluationRequest, evaluate_files
     from xite_core.evaluation.study import EvaluationOptions
 
-    spec = {"pooling": pooling, "layer": layer, "pairs": pairs, "prefix": prefix, "max_tokens": max_tokens}
     request = EvaluationRequest(
         source=source,
         unlabeled=unlabeled,
@@ -51,7 +51,7 @@ def evaluate(
         lang=lang,
         task=task,
         out=out,
-        encoder={"name": encoder, **{name: value for name, value in spec.items() if value is not None}},
+        encoder=encoder.spec(),
         options=EvaluationOptions(seeds, limit, tuple(part.strip() for part in depths.split(",")), quick),
         columns=named_values(column or [], "column"),
         cache=cache,
@@ -60,11 +60,11 @@ def evaluate(
 
 
 def tune(
-    unlabeled: Annotated[list[Path], typer.Option(help="file of target texts, labels are ignored; repeatable")],
-    lang: Annotated[str, typer.Option(help="target language, such as ko")],
+    unlabeled: UnlabeledOption,
+    lang: LanguageOption,
     bundle: Annotated[str | None, typer.Argument(help="its name; default: the only one there is")] = None,
     limit: Annotated[int, typer.Option(help="texts that are used at most")] = 2000,
-    activate: Annotated[bool, typer.Option(help="make the new revision the active one")] = True,
+    activate: ActivateOption = True,
     column: ColumnOption = None,
     home_dir: HomeOption = None,
 ) -> None:

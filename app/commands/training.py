@@ -4,33 +4,60 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.commands.arguments import (
-    AlphaOption,
     BundleOption,
     ColumnOption,
-    DrawsOption,
     HomeOption,
-    KOption,
-    LamOption,
+    MatchingOptions,
+    OutputArgument,
     PoolOption,
     RevisionOption,
-    ScoringOption,
-    SubspaceOption,
-    TauOption,
-    ThresholdOption,
-    VotingOption,
+    TextsArgument,
     err,
+    given,
     named_values,
 )
+from app.commands.groups import grouped
 from app.commands.server import connected
 from app.settings import home
 
+if TYPE_CHECKING:
+    from app.finetuning import FineTuneRequest
 
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """How a bundle is fine-tuned, by the names of `FineTuneOptions`; ``None`` is the default."""
+
+    depth: Annotated[str | None, typer.Option(help="head, top:N or full: what is trained; default: head")] = None
+    epochs: Annotated[int | None, typer.Option(help="passes over the synthetic examples, at most")] = None
+    batch_size: Annotated[int | None, typer.Option(help="examples of a step, English ones included")] = None
+    lr: Annotated[float | None, typer.Option(help="peak learning rate; default: by depth")] = None
+    lora_rank: Annotated[int | None, typer.Option(help="top:N, full: train LoRA adapters of this rank alone")] = None
+    replay: Annotated[float | None, typer.Option(help="fraction of each batch that is plain English")] = None
+    fraction: Annotated[float | None, typer.Option(help="share of the matched texts used, surest first")] = None
+    balance: Annotated[bool | None, typer.Option(help="as many synthetic examples of each label")] = None
+    patience: Annotated[int | None, typer.Option(help="epochs without improvement before the end; 0: off")] = None
+    english_epochs: Annotated[int | None, typer.Option(help="epochs on English alone before the matching")] = None
+    adoption: Annotated[str | None, typer.Option(help="vote, head or views: whose label a text adopts")] = None
+    rounds: Annotated[int | None, typer.Option(help="views: how often the lexicon and the labels are made")] = None
+    lexicon: Annotated[float | None, typer.Option(help="views: weight of the lexicon beside the head")] = None
+    prior: Annotated[float | None, typer.Option(help="views: how far class shares are drawn to equal ones")] = None
+    max_english_drop: Annotated[float | None, typer.Option(help="accuracy on English that may be lost")] = None
+    encoder_dtype: Annotated[
+        str | None, typer.Option("--dtype", help="float32 or float16: how a tuned encoder is stored")
+    ] = None
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None
+    seed: Annotated[int | None, typer.Option(help="of every random choice")] = None
+
+
+@grouped
 def finetune(
     targets: Annotated[list[str], typer.Argument(help="unlabeled text: FILE, or ko=FILE where rows state no language")],
     bundle: BundleOption = None,
@@ -39,35 +66,9 @@ def finetune(
     test: Annotated[list[str] | None, typer.Option(help="labeled target rows, for evaluation only; repeatable")] = None,
     source: Annotated[Path | None, typer.Option(help="labeled English rows beside the bundle's")] = None,
     pool: PoolOption = None,
-    depth: Annotated[str | None, typer.Option(help="head, top:N or full: what is trained; default: head")] = None,
-    epochs: Annotated[int | None, typer.Option(help="passes over the synthetic examples, at most")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="examples of a step, English ones included")] = None,
-    lr: Annotated[float | None, typer.Option(help="peak learning rate; default: by depth")] = None,
-    lora_rank: Annotated[int | None, typer.Option(help="top:N, full: train LoRA adapters of this rank alone")] = None,
-    replay: Annotated[float | None, typer.Option(help="fraction of each batch that is plain English")] = None,
-    fraction: Annotated[float | None, typer.Option(help="share of the matched texts used, surest first")] = None,
-    balance: Annotated[bool | None, typer.Option(help="as many synthetic examples of each label")] = None,
-    patience: Annotated[int | None, typer.Option(help="epochs without improvement before the end; 0: off")] = None,
-    english_epochs: Annotated[int | None, typer.Option(help="epochs on English alone before the matching")] = None,
-    adoption: Annotated[str | None, typer.Option(help="vote, head or views: whose label a text adopts")] = None,
-    rounds: Annotated[int | None, typer.Option(help="views: how often the lexicon and the labels are made")] = None,
-    lexicon: Annotated[float | None, typer.Option(help="views: weight of the lexicon beside the head")] = None,
-    prior: Annotated[float | None, typer.Option(help="views: how far class shares are drawn to equal ones")] = None,
-    max_english_drop: Annotated[float | None, typer.Option(help="accuracy on English that may be lost")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32 or float16: how a tuned encoder is stored")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
-    seed: Annotated[int | None, typer.Option(help="of every random choice")] = None,
-    k: KOption = None,
-    scoring: ScoringOption = None,
-    voting: VotingOption = None,
-    tau: TauOption = None,
-    min_cosine: ThresholdOption = None,
-    min_score: ThresholdOption = None,
-    min_confidence: ThresholdOption = None,
-    subspace: SubspaceOption = None,
-    lam: LamOption = None,
-    alpha: AlphaOption = None,
-    n: DrawsOption = None,
+    *,
+    training: TrainingOptions,
+    matching: MatchingOptions,
     activate: Annotated[bool, typer.Option(help="make a result that passes the gate the active revision")] = False,
     work: Annotated[Path | None, typer.Option(help="folder of checkpoints and artifacts; default: in --home")] = None,
     column: ColumnOption = None,
@@ -80,18 +81,8 @@ def finetune(
     The result is a new revision with a head for predict. It fails its gate where English accuracy drops by more than
     --max-english-drop; such a result is kept but never activated by itself.
     """
-    from app.finetuning import FineTuneRequest, finetune_bundle
+    from app.finetuning import FineTuneRequest
 
-    options: dict[str, Any] = {
-        "depth": depth, "epochs": epochs, "batch_size": batch_size, "lr": lr, "lora_rank": lora_rank,
-        "replay": replay, "fraction": fraction, "balance": balance, "patience": patience,
-        "english_epochs": english_epochs, "adoption": adoption, "rounds": rounds, "lexicon": lexicon, "prior": prior,
-        "max_english_drop": max_english_drop, "encoder_dtype": dtype, "device": device, "seed": seed,
-    }  # fmt: skip
-    augment: dict[str, Any] = {
-        "k": k, "scoring": scoring, "voting": voting, "tau": tau, "min_cosine": min_cosine, "min_score": min_score,
-        "min_confidence": min_confidence, "subspace": subspace, "lam": lam, "alpha": alpha, "n": n,
-    }  # fmt: skip
     request = FineTuneRequest(
         home=home_dir or home(),
         targets=targets,
@@ -101,21 +92,27 @@ def finetune(
         target_test=test or [],
         source=source,
         pool={language: Path(file) for language, file in named_values(pool, "pool").items()},
-        options={option: value for option, value in options.items() if value is not None},
-        augment=augment,
+        options=given(training),
+        augment=asdict(matching),
         columns=named_values(column, "column"),
         work=work,
         activate=activate,
     )
+    _tell(*_finetuned(request, server), as_json)
+
+
+def _finetuned(request: FineTuneRequest, server: str | None) -> tuple[str, str, bool, Mapping[str, Any]]:
+    """Fine-tune here or by a job; gives bundle, revision, verdict of the gate and report."""
     if server is None:
+        from app.finetuning import finetune_bundle
+
         made = finetune_bundle(request, err)
-        _tell(made.bundle.name, made.bundle.revision, made.passed, made.report, as_json)
-        return
+        return made.bundle.name, made.bundle.revision, made.passed, made.report
     from app.following import finetune_by_job
 
     with connected(server) as client:
         result = finetune_by_job(client, request, err)
-    _tell(result.bundle, result.revision, result.passed, result.report, as_json)
+    return result.bundle, result.revision, result.passed, result.report
 
 
 def _tell(bundle: str, revision: str, passed: bool, report: Mapping[str, Any], as_json: bool) -> None:
@@ -126,8 +123,8 @@ def _tell(bundle: str, revision: str, passed: bool, report: Mapping[str, Any], a
 
 
 def predict(
-    source: Annotated[Path, typer.Argument(help="texts: .jsonl, .csv, .parquet or a dataset directory")],
-    target: Annotated[Path, typer.Argument(help=".parquet, .jsonl, .csv, or no suffix for a dataset directory")],
+    source: TextsArgument,
+    target: OutputArgument,
     bundle: BundleOption = None,
     revision: RevisionOption = None,
     column: ColumnOption = None,

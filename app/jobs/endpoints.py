@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
@@ -14,6 +15,7 @@ from app.jobs.service import AnyRequest, Jobs, event_bodies, job_body
 from app.jobs.streaming import EVENT_STREAM, EventStreams
 from app.routing import BODY_PROBLEMS, JsonRoute, Responses, problems, runtime_of
 
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Coroutine[Any, Any, JobBody]])
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=JsonRoute)
 
 MAX_EVENT = 2**53
@@ -81,61 +83,63 @@ def streams_of(request: Request) -> EventStreams:
 JobsDependency = Annotated[Jobs, Depends(jobs_of)]
 
 
-@router.post(
-    "/finetune",
-    operation_id="create_finetune_job",
-    summary="Fine-tune on synthetic examples of target texts",
-    status_code=202,
-    response_model=JobBody,
-    responses=_SUBMIT | _ACCEPTED,
-)
+class Submission:
+    """Dependency: what every call that makes a job is given beside its body."""
+
+    def __init__(self, request: Request, response: Response, jobs: JobsDependency, key: Key = None) -> None:
+        self._request, self._response, self._jobs, self._key = request, response, jobs, key
+
+    async def __call__(self, body: AnyRequest) -> JobBody:
+        """Submit the job and answer where it is.
+
+        Raises
+        ------
+        ForbiddenError
+            If it would activate its result and the key must not.
+        """
+        if activates(body) and not getattr(self._request.state, "may_activate", True):
+            raise ForbiddenError("making the result active needs the scope admin; leave it inactive, or use such a key")
+        job = await self._jobs.submit(body, self._key, runtime_of(self._request).residents.default_name)
+        self._response.headers["Location"] = f"/jobs/{job.id}"
+        return job_body(job)
+
+
+SubmissionDependency = Annotated[Submission, Depends()]
+
+
+def _submits(path: str, operation_id: str, summary: str) -> Callable[[Endpoint], Endpoint]:
+    return router.post(
+        path,
+        operation_id=operation_id,
+        summary=summary,
+        status_code=202,
+        response_model=JobBody,
+        responses=_SUBMIT | _ACCEPTED,
+    )
+
+
+@_submits("/finetune", "create_finetune_job", "Fine-tune on synthetic examples of target texts")
 async def create_finetune_job(
-    request: Request,
-    response: Response,
-    jobs: JobsDependency,
-    body: Annotated[FinetuneRequest, Body(openapi_examples=examples.FINETUNE)],
-    key: Key = None,
+    body: Annotated[FinetuneRequest, Body(openapi_examples=examples.FINETUNE)], submit: SubmissionDependency
 ) -> JobBody:
     """Match the target texts, interpolate, train a head (or more) with English beside it, evaluate, publish."""
-    return await _submit(request, response, jobs, body, key)
+    return await submit(body)
 
 
-@router.post(
-    "/augment",
-    operation_id="create_augment_job",
-    summary="Augment a dataset into a file",
-    status_code=202,
-    response_model=JobBody,
-    responses=_SUBMIT | _ACCEPTED,
-)
+@_submits("/augment", "create_augment_job", "Augment a dataset into a file")
 async def create_augment_job(
-    request: Request,
-    response: Response,
-    jobs: JobsDependency,
-    body: Annotated[AugmentJobRequest, Body(openapi_examples=examples.AUGMENT)],
-    key: Key = None,
+    body: Annotated[AugmentJobRequest, Body(openapi_examples=examples.AUGMENT)], submit: SubmissionDependency
 ) -> JobBody:
     """Do what `/augment` does for any number of texts; the result is an artifact."""
-    return await _submit(request, response, jobs, body, key)
+    return await submit(body)
 
 
-@router.post(
-    "/build",
-    operation_id="create_build_job",
-    summary="Build a bundle from labeled English",
-    status_code=202,
-    response_model=JobBody,
-    responses=_SUBMIT | _ACCEPTED,
-)
+@_submits("/build", "create_build_job", "Build a bundle from labeled English")
 async def create_build_job(
-    request: Request,
-    response: Response,
-    jobs: JobsDependency,
-    body: Annotated[BuildRequest, Body(openapi_examples=examples.BUILD)],
-    key: Key = None,
+    body: Annotated[BuildRequest, Body(openapi_examples=examples.BUILD)], submit: SubmissionDependency
 ) -> JobBody:
     """Encode labeled English rows and a reference pool, fit the subspaces, publish a revision."""
-    return await _submit(request, response, jobs, body, key)
+    return await submit(body)
 
 
 @router.get("", operation_id="list_jobs", summary="List jobs", responses=problems(422, 503))
@@ -227,14 +231,6 @@ async def get_job_artifact(
     path, digest = await jobs.artifact(job_id, name)
     headers = {"ETag": f'"{digest}"', "X-Content-SHA256": digest, "X-Content-Type-Options": "nosniff"}
     return FileResponse(path, filename=name, headers=headers)
-
-
-async def _submit(request: Request, response: Response, jobs: Jobs, body: AnyRequest, key: str | None) -> JobBody:
-    if activates(body) and not getattr(request.state, "may_activate", True):
-        raise ForbiddenError("making the result active needs the scope admin; leave it inactive, or use such a key")
-    job = await jobs.submit(body, key, runtime_of(request).residents.default_name)
-    response.headers["Location"] = f"/jobs/{job.id}"
-    return job_body(job)
 
 
 def activates(body: AnyRequest) -> bool:

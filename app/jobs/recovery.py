@@ -9,24 +9,22 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from resource import struct_rusage
 
 import structlog
 from rq.job import Job as Entry
 
-from app.datasets.store import DatasetStore
 from app.errors import JobNotFoundError
 from app.jobs.attempt import discard_revision, jobs_directory, revision_name
 from app.jobs.connection import AWAY
 from app.jobs.execution import failure
 from app.jobs.queue import JobQueue
 from app.jobs.records import Job, JobStatus
+from app.jobs.retention import forget_datasets, forget_revisions
 from app.jobs.store import JobStore
 from app.jobs.transitions import FencedError
 from app.logs import frames
 from app.settings.service import Settings
-from xite_core.bundle.manifest import read_manifest
 from xite_core.bundle.store import BundleStore
 from xite_core.errors import BundleNotFoundError
 
@@ -108,15 +106,14 @@ class Recovery:
     def age(self) -> None:
         """Delete what has outlived its retention."""
         settings, now = self._settings, time.time()
-        bundles = BundleStore(settings.home)
         for job in self._store.older_than(now - settings.job_retention_days * _DAY):
             if self._store.delete(job):
                 shutil.rmtree(jobs_directory(settings.home) / job.id, ignore_errors=True)
                 log.info("job forgotten", job=job.id)
         if days := settings.dataset_retention_days:
-            self._try(lambda: forget_datasets(DatasetStore(settings.home), now - days * _DAY), "datasets")
+            self._try(lambda: forget_datasets(settings.home, now - days * _DAY), "datasets")
         if kept := settings.revision_retention_days:
-            self._try(lambda: forget_revisions(bundles, now - kept * _DAY), "revisions")
+            self._try(lambda: forget_revisions(settings.home, now - kept * _DAY), "revisions")
 
     def _patience(self, job: Job) -> float | None:
         """How long the job may stay as it is; ``None`` where nothing is wrong with it."""
@@ -171,31 +168,3 @@ class Recovery:
                 self._suspects.clear()
             except Exception as error:  # the thread has to live as long as the worker
                 log.error("sweep failed", error=type(error).__name__, frames=frames(error))
-
-
-def forget_datasets(store: DatasetStore, before: float) -> None:
-    """Delete datasets made before a moment."""
-    after = None
-    while True:
-        page = store.list(after=after, limit=100)
-        for record in page.records:
-            if record.created_at < before:
-                store.delete(record.id)
-                log.info("dataset forgotten", dataset=record.id)
-        if not page.has_more:
-            return
-        after = page.records[-1].id
-
-
-def forget_revisions(store: BundleStore, before: float) -> None:
-    """Delete revisions that a job made before a moment and that are neither active nor were."""
-    for name in store.names():
-        activation = store.activation(name)
-        kept = {activation.revision, *activation.history} if activation else {store.revisions(name)[-1]}
-        for revision in store.revisions(name):
-            directory: Path = store.directory(name, revision)
-            made = read_manifest(directory)
-            old = (directory / "manifest.json").stat().st_mtime < before
-            if old and revision not in kept and made.origin.get("kind") in ("finetune", "job"):
-                store.delete(name, revision)
-                log.info("revision forgotten", bundle=name, revision=revision)

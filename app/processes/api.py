@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.settings.service import Settings, load_settings
 
 def main() -> None:
     """Serve until stopped."""
+    gc.disable()  # until the bundle is loaded, see `no_collection`
     settings = load_settings()
     set_threads(threads_of(settings))
     import uvicorn

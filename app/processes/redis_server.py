@@ -10,11 +10,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-import time
 from importlib.util import find_spec
 from pathlib import Path
-
-import redis
 
 from xite_core.errors import XiteError
 
@@ -79,26 +76,3 @@ def command(home: Path) -> list[str]:
         *("--maxmemory-policy", "noeviction"),
         *("--daemonize", "no", "--logfile", str(folder / "redis.log")),
     ]
-
-
-def wait_until_up(url: str, seconds: float = 30.0) -> None:
-    """Wait until the server answers.
-
-    Raises
-    ------
-    RedisError
-        If it does not in time.
-    """
-    until = time.monotonic() + seconds
-    client = redis.Redis.from_url(url)
-    try:
-        while True:
-            try:
-                client.ping()
-                return
-            except (redis.ConnectionError, redis.BusyLoadingError, redis.TimeoutError) as error:
-                if time.monotonic() > until:
-                    raise RedisError(f"Redis does not answer: {error}") from None
-                time.sleep(0.02)
-    finally:
-        client.close()

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -41,6 +41,8 @@ class Program:
         How long it may take to end after SIGTERM.
     essential : bool
         Whether everything ends when it fails at its very first start, or again and again.
+    delay : float
+        Seconds after the start of the supervisor before which it is not started.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: float = 30.0
     essential: bool = False
+    delay: float = 0.0
 
 
 class _Child:
@@ -55,7 +58,7 @@ class _Child:
         self.program = program
         self.failures = 0
         self.starts = 0
-        self.start_at = 0.0
+        self.start_at = time.monotonic() + program.delay
         self.process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
 
@@ -110,13 +113,10 @@ class Supervisor:
     ----------
     programs : sequence of Program
         In the order of their start; they end in the opposite order.
-    ready : mapping of str to callable
-        By name of a program: called once after its first start, returns when the next one may start.
     """
 
-    def __init__(self, programs: Sequence[Program], ready: Mapping[str, Callable[[], None]] | None = None) -> None:
+    def __init__(self, programs: Sequence[Program]) -> None:
         self._children = [_Child(program) for program in programs]
-        self._ready = dict(ready or {})
         self._stopping = False
 
     def run(self) -> int:
@@ -131,12 +131,6 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def _run(self) -> int:
-        for child in self._children:
-            if self._stopping:
-                return 0
-            child.start()
-            if child.program.name in self._ready:
-                self._ready[child.program.name]()
         while not self._stopping:
             for child in self._children:
                 status = child.look()

@@ -16,6 +16,7 @@ import structlog
 
 from app.errors import NotReadyError
 from app.metrics.instruments import show_bundle
+from app.runtime.remembered import default_name
 from xite_core.augmenter import Augmenter
 from xite_core.bundle.bundle import Bundle, open_bundle
 from xite_core.bundle.derive import bundle_encoder, has_head
@@ -65,12 +66,12 @@ class Residents:
     home : Path
         The data directory.
     default : str, optional
-        Bundle of requests that name none; by default the only one there is.
+        Bundle of requests that name none; by default the one that `default_name` finds.
     """
 
     def __init__(self, home: Path, default: str | None = None) -> None:
         self.store = BundleStore(home)
-        self._default = default
+        self._home, self._default = home, default
         self._active: dict[str, Resident] = {}
         self._seen: dict[str, Signature] = {}
         self._loaded: WeakValueDictionary[tuple[str, str], Resident] = WeakValueDictionary()
@@ -103,8 +104,8 @@ class Residents:
     async def start(self) -> None:
         """Load the default bundle, or all where there is none; a failure is told by `problem` and tried again later."""
         try:
-            names = [self._default or self.store.only_name()]
-            self._default = names[0]
+            self._default = self._default or default_name(self._home)
+            names = [self._default]
         except BundleNotFoundError as error:
             names, self.problem = self.store.names(), str(error)
         for name in names:

@@ -14,6 +14,7 @@ import structlog
 from app.errors import DeadlineError, NotReadyError
 from app.logs import frames
 from app.metrics.instruments import stage
+from app.processes.garbage import no_collection
 from app.runtime.admission import Admission, estimated_tokens
 from app.runtime.batching import Batcher
 from app.runtime.engine import Part, Plan, Result
@@ -140,7 +141,8 @@ class Runtime:
             return await part.future
 
     async def _watch(self) -> None:
-        await self._follow(self.residents.start)
+        with no_collection():
+            await self._follow(self.residents.start)
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
             self.batcher.check()

@@ -25,7 +25,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
     workers: int = Field(1, ge=1, le=256, description="processes")
     threads: int | None = Field(None, ge=1, le=1024, description="numeric threads a process; default: cores / workers")
-    default_bundle: str | None = Field(None, description="bundle of requests that name none; default: the only one")
+    default_bundle: str | None = Field(
+        None, description="bundle of requests that name none; default: the only one, also when others come beside it"
+    )
 
     insecure: bool = Field(False, description="listen on any address without API keys")
     api_keys_file: Path | None = Field(None, description="file of API keys; default: api-keys.json in home")

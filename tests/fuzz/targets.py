@@ -24,7 +24,8 @@ from app.auth.credentials import secret_of
 from app.auth.scopes import scope_of
 from app.datasets.parquet import check_parquet
 from app.embeddings.schemas import EmbeddingsRequest
-from app.errors import ServiceError, fault_of
+from app.errors import ServiceError
+from app.faults import fault_of
 from app.jobs.schemas import AugmentJobRequest, BuildRequest, FinetuneRequest
 from app.routing import check_media_type, parse_json
 from xite_core.errors import XiteError

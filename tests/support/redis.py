@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from redis import Redis
+from redis import BusyLoadingError, ConnectionError, Redis, TimeoutError
 
 from app.jobs.connection import connect
 from app.jobs.queue import JobQueue
 from app.jobs.store import JobStore
-from app.processes.redis_server import command, socket_url, wait_until_up
+from app.processes.redis_server import command, socket_url
 
 
 @contextmanager
@@ -42,3 +43,16 @@ def connected(url: str) -> Iterator[Redis]:
         yield connection
     finally:
         connection.close()
+
+
+def wait_until_up(url: str, seconds: float = 30.0) -> None:
+    """Wait until the server answers."""
+    until = time.monotonic() + seconds
+    with connected(url) as client:
+        while True:
+            try:
+                client.ping()
+                return
+            except (ConnectionError, BusyLoadingError, TimeoutError):
+                assert time.monotonic() < until, "Redis does not answer"
+                time.sleep(0.02)

@@ -16,8 +16,9 @@ from xite_core.evaluation.page import write_page
 from xite_core.evaluation.runs import Run, Runs, picture
 from xite_core.evaluation.summary import hindsight, summarise
 from xite_core.evaluation.tables import markdown
+from xite_core.evaluation.tuned import tuned
 from xite_core.evaluation.variants import DEFAULT, Variant, variants
-from xite_core.finetune.options import FineTuneOptions
+from xite_core.finetune.options import HEAD, FineTuneOptions
 from xite_core.options import AugmentOptions
 from xite_core.storage import atomic_file
 
@@ -122,7 +123,16 @@ def evaluate(
     bench = Bench(inputs, rows, work, cache or work / "vectors", told)
     augment = augment or bench.finetune.bundle.options
     results = _run_all(bench, augment, options, told)
-    report = {
+    report = _report(bench, augment, options, results) | {"seconds": time.monotonic() - started}
+    write_report(directory, report)
+    return report
+
+
+def _report(
+    bench: Bench, augment: AugmentOptions, options: EvaluationOptions, results: Mapping[Variant, list[Run]]
+) -> dict[str, Any]:
+    inputs = bench.inputs
+    return {
         "task": inputs.task,
         "lang": inputs.lang,
         "encoder": inputs.encoder.name,
@@ -131,22 +141,24 @@ def evaluate(
         "default": DEFAULT,
         "default_depth": options.depths[0],
         "labels": list(bench.labels),
-        "rows": {
-            "source": bench.corpus.n_anchors,
-            "english_validation": len(bench.corpus.validation),
-            "unlabeled": len(rows.unlabeled),
-            "test": len(rows.test),
-            "english_test": len(rows.english),
-            "dropped_test_rows": rows.dropped,
-        },
+        "rows": _counts(bench),
         "defaults": {"finetune": FineTuneOptions().as_dict(), "augment": augment.as_dict()},
         "variants": summarise(bench, results),
         "hindsight": hindsight(bench, results, _default(results, options.depths[0])),
         "picture": picture(bench, augment),
-        "seconds": time.monotonic() - started,
     }
-    write_report(directory, report)
-    return report
+
+
+def _counts(bench: Bench) -> dict[str, int]:
+    rows = bench.rows
+    return {
+        "source": bench.corpus.n_anchors,
+        "english_validation": len(bench.corpus.validation),
+        "unlabeled": len(rows.unlabeled),
+        "test": len(rows.test),
+        "english_test": len(rows.english),
+        "dropped_test_rows": rows.dropped,
+    }
 
 
 def write_report(directory: Path, report: dict[str, Any]) -> None:
@@ -162,11 +174,10 @@ def _run_all(
     bench: Bench, augment: AugmentOptions, options: EvaluationOptions, told: Progress
 ) -> dict[Variant, list[Run]]:
     runs = Runs(bench, augment)
-    planned = [
-        (variant, seed)
-        for variant in variants(options.depths, quick=options.quick)
-        for seed in range(_seeds(variant, options))
-    ]
+    compared = variants(options.depths, quick=options.quick)
+    if HEAD in options.depths and not options.quick:
+        compared.append(tuned(bench, runs.directory, augment, told))
+    planned = [(variant, seed) for variant in compared for seed in range(_seeds(variant, options))]
     results: dict[Variant, list[Run]] = {}
     for done, (variant, seed) in enumerate(planned):
         told(f"{variant.name} ({variant.depth})", done, len(planned))

@@ -10,7 +10,7 @@ import numpy as np
 from xite_core.evaluation.bench import Bench, Scored
 from xite_core.evaluation.intervals import Resampled, Resampler
 from xite_core.evaluation.runs import Run
-from xite_core.evaluation.variants import BASELINES, Variant
+from xite_core.evaluation.variants import BASELINES, TUNED, Variant
 from xite_core.metrics import Metric, confusion_matrix, expected_calibration_error, macro_f1
 from xite_core.types import BoolArray, FloatArray, IntArray
 
@@ -113,9 +113,9 @@ def _macro(codes: IntArray, run: Run, rows: BoolArray) -> float:
 
 
 def hindsight(bench: Bench, results: Results, default: Variant) -> dict[str, Any]:
-    """How near the default comes to the variant that one half of the test rows would choose, scored on the other half.
+    """How near default and tuned options come to the variant that one half of the test rows would choose.
 
-    Both halves choose in turn; the rows of a premise stay together.
+    All are scored on the other half. Both halves choose in turn; the rows of a premise stay together.
 
     Parameters
     ----------
@@ -130,18 +130,24 @@ def hindsight(bench: Bench, results: Results, default: Variant) -> dict[str, Any
     names = np.arange(len(part.codes)) if part.clusters is None else np.asarray(part.clusters)
     owner = np.unique(names, return_inverse=True)[1]
     first: BoolArray = (np.random.default_rng(0).random(int(owner.max()) + 1) < 0.5)[owner]
-    rivals = {variant: runs for variant, runs in results.items() if variant.depth == default.depth}
-    chosen, theirs, ours = [], [], []
+    same = {variant: runs for variant, runs in results.items() if variant.depth == default.depth}
+    rivals = {variant: runs for variant, runs in same.items() if variant.name != TUNED}
+    by_tuning = next((runs for variant, runs in same.items() if variant.name == TUNED), None)
+    chosen, theirs, ours, tuned = [], [], [], []
     for half in (first, ~first):
         best = max(rivals, key=lambda variant: _mean_macro(part, rivals[variant], half))
         chosen.append(best.name)
         theirs.append(_mean_macro(part, rivals[best], ~half))
         ours.append(_mean_macro(part, rivals[default], ~half))
+        if by_tuning:
+            tuned.append(_mean_macro(part, by_tuning, ~half))
     return {
         "chosen": chosen,
         "best_macro_f1": float(np.mean(theirs)),
         "default_macro_f1": float(np.mean(ours)),
         "difference": float(np.mean(ours) - np.mean(theirs)),
+        "tuned_macro_f1": float(np.mean(tuned)) if tuned else None,
+        "tuned_difference": float(np.mean(tuned) - np.mean(theirs)) if tuned else None,
     }
 
 

@@ -16,6 +16,7 @@ BASELINES = (ZERO_SHOT, ZERO_SHOT_CENTRED)
 """The better of these, at the same depth, is what a variant has to beat."""
 
 DEFAULT = "xite_views"
+TUNED = "xite_tuned"
 LAMS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 _PLAIN = {"adoption": "vote"}

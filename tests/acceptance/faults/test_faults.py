@@ -24,6 +24,7 @@ from app.auth.keys import add_key
 from app.auth.scopes import Scope
 from app.processes import redis_server
 from tests.support.jobs import API, installed, request
+from tests.support.redis import wait_until_up
 from tests.support.service import NAME, Service, build, running, source, wait_for
 
 HERE = Path(__file__).parent
@@ -69,7 +70,7 @@ class Redis:
 
     def start(self) -> None:
         self.process = subprocess.Popen(redis_server.command(self.home))
-        redis_server.wait_until_up(self.url)
+        wait_until_up(self.url)
 
     def kill(self) -> None:
         if self.process is not None:

@@ -18,7 +18,8 @@ from app.auth.keys import add_key
 from app.auth.rates import RateLimiter
 from app.auth.scopes import Scope
 from app.errors import RateLimitedError
-from app.processes.redis_server import command, socket_url, wait_until_up
+from app.processes.redis_server import command, socket_url
+from tests.support.redis import wait_until_up
 from tests.support.service import NAME, build, running, source
 
 

@@ -4,7 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.errors import BusyError, fault_of
+from app.errors import BusyError
+from app.faults import fault_of
 from app.runtime.admission import LEAST_REQUESTS, Admission, estimated_tokens
 from xite_core.types import Example
 

@@ -7,7 +7,8 @@ import pytest
 
 from app.augment import schemas
 from app.augment.endpoints import ARROW, accepts_arrow
-from app.errors import TABLE, ServiceError, fault_of
+from app.errors import ServiceError
+from app.faults import TABLE, fault_of
 from app.settings.service import load_settings
 from xite_core import errors as core
 from xite_core.errors import OptionError
