@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -55,16 +55,25 @@ def write_tokenizer(tokenizer: Tokenizer, directory: Path) -> None:
 
 
 def make_tiny_tokenizer() -> Tokenizer:
-    """Train a Unigram tokenizer as sentencepiece would give, with XLM-R's special tokens and templates."""
-    tokenizer = Tokenizer(models.Unigram())
+    """A Unigram tokenizer with XLM-R's special tokens and templates; not trained, since training differs by run."""
+    tokenizer = Tokenizer(models.Unigram(_vocabulary(), unk_id=SPECIAL.index("<unk>")))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace("\t", " ")])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    alphabet = sorted({character for line in CORPUS for character in line if character != " "})
-    trainer = trainers.UnigramTrainer(
-        vocab_size=250, special_tokens=SPECIAL, unk_token="<unk>", initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.add_special_tokens(SPECIAL)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B:1 </s>:1", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     return tokenizer
+
+
+def _vocabulary() -> list[tuple[str, float]]:
+    """The corpus's words, pairs of letters and letters, the longer the likelier."""
+    words = sorted({word for line in CORPUS for word in line.split()})
+    pairs = sorted({word[i : i + 2] for word in words for i in range(len(word) - 1)})
+    letters = sorted({letter for word in words for letter in word})
+    scored = {
+        **dict.fromkeys(["\u2581", *letters], -8.0),
+        **dict.fromkeys(pairs, -9.0),
+        **dict.fromkeys((f"\u2581{word}" for word in words), -4.0),
+    }
+    return [*((token, 0.0) for token in SPECIAL), *scored.items()]
