@@ -26,7 +26,7 @@ from typing import Any
 from app.settings import set_threads
 
 SEED = 0
-HEAD = b"POST /augment HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+HEAD = b"POST /augment HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 
 def main() -> None:

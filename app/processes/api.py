@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from typing import Any
 
 from app.metrics.sharing import shared_metrics
@@ -15,18 +14,11 @@ def main() -> None:
     """Serve until stopped."""
     gc.disable()  # until the bundle is loaded, see `no_collection`
     settings = load_settings()
-    set_threads(threads_of(settings))
+    set_threads(1)  # each compute thread has a core: threads within one product of matrices would wait for each other
     import uvicorn
 
     with shared_metrics(settings.workers):
         uvicorn.run("app.main:create_app", **uvicorn_options(settings))
-
-
-def threads_of(settings: Settings) -> int | None:
-    """Numeric threads of each process; ``None`` leaves them as they are."""
-    if settings.threads is not None or settings.workers == 1:
-        return settings.threads
-    return max(1, len(os.sched_getaffinity(0)) // settings.workers)
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:

@@ -14,7 +14,10 @@ LEAST_REQUESTS = 8
 """So many requests of any size are admitted at once, however slow the machine."""
 
 CHARACTERS_A_TOKEN = 2
-"""A cautious guess for the scripts at hand; only a bound is needed before the texts are tokenized."""
+"""A cautious guess for the scripts at hand, before the texts are tokenized."""
+
+_NEW = 0.02
+"""Weight of a new part in the mean of what the guesses turned out to be."""
 
 
 class Admission:
@@ -41,6 +44,8 @@ class Admission:
         """Their tokens."""
         self.ahead = 0
         """Of these, what a new request would wait for."""
+        self.share = 1.0
+        """Tokens found for each one guessed, a moving mean."""
 
     @contextmanager
     def admit(self, tokens: int, rate: float) -> Iterator[None]:
@@ -59,7 +64,7 @@ class Admission:
             If the queue is full.
         """
         if self._is_full(rate):
-            raise BusyError(min(self.ahead / rate if rate else 1.0, LONGEST_WAIT))
+            raise BusyError(min(self.share * self.ahead / rate if rate else 1.0, LONGEST_WAIT))
         self._hold(1, tokens)
         try:
             yield
@@ -69,7 +74,11 @@ class Admission:
     def _is_full(self, rate: float) -> bool:
         if self.held >= self.limit:
             return True
-        return self.requests >= LEAST_REQUESTS and rate > 0 and self.ahead >= rate * self.seconds
+        return self.requests >= LEAST_REQUESTS and rate > 0 and self.share * self.ahead >= rate * self.seconds
+
+    def learn(self, guessed: int, found: int) -> None:
+        """Tell how many tokens some texts have for which ``guessed`` were reckoned."""
+        self.share += _NEW * (found / max(guessed, 1) - self.share)
 
     def _hold(self, requests: int, tokens: int) -> None:
         self.requests += requests

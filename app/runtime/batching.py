@@ -1,4 +1,4 @@
-"""The queue in front of the one thread that computes."""
+"""The queue in front of the threads that compute."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from statistics import median
 
 from app.errors import DeadlineError, NotReadyError, StuckError
 from app.metrics.instruments import BATCH_TOKENS, STAGE_SECONDS
@@ -21,12 +22,19 @@ SLOWNESS = 10.0
 ENOUGH = 256
 """Tokens that are computed together almost as fast as any number of them."""
 
-BATCH_SECONDS = 0.25
+BATCH_SECONDS = 0.35
 """On a slow machine a batch is kept below the budget, since requests that come meanwhile wait for its end."""
 
 
+SPEEDS = 11
+"""Batches whose median is the speed: single ones are held up by other work."""
+
+LEAST_SPEEDS = 3
+"""Batches before which the speed counts as unknown: the first one of a process is several times as slow."""
+
+
 class _Worker(threading.Thread):
-    """One compute thread with what it computes now."""
+    """A compute thread with what it computes now."""
 
     def __init__(self, batcher: Batcher) -> None:
         super().__init__(name="compute", daemon=True)
@@ -41,7 +49,7 @@ class _Worker(threading.Thread):
 
 
 class Batcher:
-    """Collects parts of requests into batches and computes them, one batch at a time.
+    """Collects parts of requests into batches and computes them, one batch a thread at a time.
 
     Requests take turns part by part, so that a big one does not hold up the small ones.
 
@@ -61,6 +69,7 @@ class Batcher:
         wait: float,
         stall: float,
         compute: Callable[[Sequence[Part]], list[Result | Exception]] = run_batch,
+        threads: int = 1,
     ) -> None:
         self.budget, self.wait, self.stall = budget, wait, stall
         self._compute = compute
@@ -71,15 +80,16 @@ class Batcher:
         self._closed = False
         self._stuck: list[_Worker] = []
         self.rate = 0.0
-        """Tokens a second of full batches, a moving mean; 0 while unknown."""
-        self._worker = self._start()
+        """Tokens a second of full batches in all threads; 0 while unknown."""
+        self._speeds: deque[float] = deque(maxlen=SPEEDS)
+        self._workers = [self._start() for _ in range(threads)]
 
     def announce(self, count: int) -> None:
         """Say that so many parts are being tokenized, or (negative) are not any more."""
         with self._condition:
             self._arriving += count
             if count < 0:
-                self._condition.notify()
+                self._condition.notify_all()
 
     def submit(self, part: Part) -> None:
         """Queue a part behind the others of its request.
@@ -93,7 +103,7 @@ class Batcher:
             if self._closed:
                 raise NotReadyError("the service is stopping")
             self._put(part)
-            self._condition.notify()
+            self._condition.notify_all()
 
     @property
     def healthy(self) -> bool:
@@ -106,7 +116,8 @@ class Batcher:
         with self._condition:
             self._closed = True
             self._condition.notify_all()
-        self._worker.join(timeout=5)
+        for worker in self._workers:
+            worker.join(timeout=5)
 
     def compute_next(self, worker: _Worker) -> bool:
         """Compute one batch in the worker's thread; tell whether to go on."""
@@ -126,9 +137,12 @@ class Batcher:
         return True
 
     def check(self) -> None:
-        """Give up a batch that is stuck: its thread is left behind, its parts are tried again one by one."""
+        """Give up batches that are stuck: the thread is left behind, its parts are tried again one by one."""
+        for worker in list(self._workers):
+            self._check(worker)
+
+    def _check(self, worker: _Worker) -> None:
         with self._condition:
-            worker = self._worker
             if not worker.batch or time.monotonic() - worker.started < self._patience(worker.batch):
                 return
             worker.abandoned = True
@@ -137,12 +151,12 @@ class Batcher:
                 for part in batch:
                     part.alone = True
                     self._put(part)
-            self._worker = self._start()
+            self._workers[self._workers.index(worker)] = self._start()
         if len(batch) == 1:
             _deliver(batch, [StuckError("the computation of these texts does not end")])
 
     def _patience(self, batch: Sequence[Part]) -> float:
-        usual = sum(part.tokens for part in batch) / self.rate if self.rate else 0.0
+        usual = len(self._workers) * sum(part.tokens for part in batch) / self.rate if self.rate else 0.0
         return max(self.stall, SLOWNESS * usual)
 
     def _start(self) -> _Worker:
@@ -196,7 +210,8 @@ class Batcher:
 
     def _size(self) -> int:
         """Tokens of the next batch."""
-        return min(self.budget, max(ENOUGH, int(self.rate * BATCH_SECONDS))) if self.rate else self.budget
+        alone = self.rate / len(self._workers)
+        return min(self.budget, max(ENOUGH, int(alone * BATCH_SECONDS))) if alone else self.budget
 
     def _drop_first(self, request: object) -> None:
         parts = self._queue[request]
@@ -210,9 +225,11 @@ class Batcher:
 
     def _learn(self, tokens: int, seconds: float) -> None:
         """Small batches say little about the speed at full load, unless they are faster."""
-        seen = tokens / max(seconds, 1e-6)
+        seen = len(self._workers) * tokens / max(seconds, 1e-6)
         if tokens >= min(ENOUGH, self.budget) or seen > self.rate > 0:
-            self.rate = seen if not self.rate else 0.9 * self.rate + 0.1 * seen
+            self._speeds.append(seen)
+            if len(self._speeds) >= LEAST_SPEEDS:
+                self.rate = median(self._speeds)
 
 
 def _is_dead(part: Part) -> bool:

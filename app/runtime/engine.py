@@ -13,15 +13,9 @@ from app.metrics.instruments import count_matches, stage
 from xite_core.augmenter import Augmentation, Augmenter
 from xite_core.encoder.protocol import Encoder, Tokenized
 from xite_core.options import AugmentOptions
-from xite_core.types import Encoded, Example, FloatArray, IntArray
+from xite_core.types import Encoded, Example
 
 Result = Encoded | Augmentation
-
-SPREAD = 0.75
-"""A group's shortest text has at least this share of its longest text's tokens, unless the group is small."""
-
-SMALL = 256
-"""Tokens below which a group is not worth a forward pass of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +88,7 @@ def run_batch(parts: Sequence[Part]) -> list[Result | Exception]:
 def _together(parts: Sequence[Part]) -> list[Result]:
     merged = merge([part.tokenized for part in parts])
     with stage("encode"):
-        vectors = forward(parts[0].encoder, merged)
+        vectors = parts[0].encoder.forward(merged)
     encoded = split(Encoded(vectors, merged.n_tokens, merged.truncated), parts)
     results: list[Result] = list(encoded)
     groups: dict[tuple[int, AugmentOptions, bool], list[int]] = {}
@@ -124,47 +118,6 @@ def _augment(parts: Sequence[Part], encoded: Sequence[Encoded]) -> list[Augmenta
     return [
         Augmentation(made.texts[start:stop], made.options, made.neighbors[start:stop]) for start, stop in _spans(parts)
     ]
-
-
-def forward(encoder: Encoder, tokenized: Tokenized) -> FloatArray:
-    """Encode in groups of similar length: a short text beside a long one would be computed as long as that one."""
-    groups = length_groups(tokenized.n_tokens)
-    if len(groups) == 1:
-        return encoder.forward(tokenized)
-    vectors: FloatArray | None = None
-    for rows in groups:
-        found = encoder.forward(select(tokenized, rows))
-        if vectors is None:
-            vectors = np.empty((len(tokenized.n_tokens), found.shape[1]), np.float32)
-        vectors[rows] = found
-    assert vectors is not None
-    return vectors
-
-
-def length_groups(lengths: IntArray) -> list[IntArray]:
-    """Positions by falling length, cut where the length has fallen by a quarter and the group is worth a pass."""
-    order = np.argsort(-lengths, kind="stable")
-    groups, start, tokens = [], 0, 0
-    for position, row in enumerate(order):
-        if tokens >= SMALL and lengths[row] < SPREAD * lengths[order[start]]:
-            groups.append(order[start:position])
-            start, tokens = position, 0
-        tokens += int(lengths[row])
-    if start and tokens < SMALL:
-        return [*groups[:-1], np.concatenate([groups[-1], order[start:]])]
-    return [*groups, order[start:]]
-
-
-def select(tokenized: Tokenized, rows: IntArray) -> Tokenized:
-    """Some texts of a tokenization; a text may be several sequences."""
-    each = len(tokenized.ids) // len(tokenized.n_tokens)
-    places = [int(row) * each + i for row in rows for i in range(each)]
-    return Tokenized(
-        [tokenized.ids[i] for i in places],
-        [tokenized.type_ids[i] for i in places],
-        tokenized.n_tokens[rows],
-        tokenized.truncated[rows],
-    )
 
 
 def merge(parts: Sequence[Tokenized]) -> Tokenized:

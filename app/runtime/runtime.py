@@ -47,7 +47,12 @@ class Runtime:
         self.settings = settings
         self.residents = Residents(settings.home, settings.default_bundle)
         self.admission = Admission(settings.queue_tokens, settings.queue_seconds, settings.batch_tokens)
-        self.batcher = Batcher(settings.batch_tokens, settings.batch_wait_ms / 1000, settings.stall_seconds)
+        self.batcher = Batcher(
+            settings.batch_tokens,
+            settings.batch_wait_ms / 1000,
+            settings.stall_seconds,
+            threads=settings.compute_threads,
+        )
         self._tokenizers = ThreadPoolExecutor(settings.tokenizer_threads, "tokenize")
         self._poll = asyncio.create_task(self._watch())
         self._stopping = False
@@ -134,6 +139,7 @@ class Runtime:
             with span("tokenize", texts=len(examples)):
                 tokenized = await loop.run_in_executor(self._tokenizers, _tokenize, encoder, examples, start)
             part = Part(request, encoder, examples, tokenized, plan, deadline, loop.create_future())
+            self.admission.learn(estimated_tokens(examples, encoder.spec.max_tokens), part.tokens)
             self.batcher.submit(part)
         finally:
             self.batcher.announce(-1)

@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
     workers: int = Field(1, ge=1, le=256, description="processes")
-    threads: int | None = Field(None, ge=1, le=1024, description="numeric threads a process; default: cores / workers")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="threads that compute, a process; default: cores / workers"
+    )
     default_bundle: str | None = Field(
         None, description="bundle of requests that name none; default: the only one, also when others come beside it"
     )
@@ -54,7 +56,12 @@ class Settings(BaseSettings):
         None, description="Redis for jobs, such as redis://host:6379/0; default: one of its own in the data directory"
     )
     job_workers: int = Field(1, ge=0, le=64, description="job workers that `xite serve` starts beside the API")
-    job_threads: int | None = Field(None, ge=1, le=1024, description="numeric threads of a job; default: one a core")
+    job_threads: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="computing threads a process; default: cores / workers threads of a job; default: one a core",
+    )
     job_memory_mb: int | None = Field(None, ge=64, description="memory that a job's process may allocate")
     job_seconds: int = Field(86_400, ge=1, description="how long one attempt at a job may take")
     job_lease_seconds: float = Field(10.0, ge=1, le=600, description="silence after which an attempt counts as dead")
@@ -66,6 +73,11 @@ class Settings(BaseSettings):
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @property
+    def compute_threads(self) -> int:
+        """Threads of each process that compute."""
+        return self.threads or max(1, len(os.sched_getaffinity(0)) // self.workers)
 
 
 def api_keys_file(settings: Settings) -> Path:

@@ -12,7 +12,7 @@ import pytest
 
 from app.errors import DeadlineError, StuckError
 from app.runtime.batching import Batcher
-from app.runtime.engine import Part, Result, forward, length_groups
+from app.runtime.engine import Part, Result, run_batch
 from xite_core.encoder.hashing import HashingEncoder
 from xite_core.encoder.protocol import Tokenized
 from xite_core.types import Encoded, Example, FloatArray
@@ -150,22 +150,37 @@ def test_a_big_request_does_not_hold_up_a_small_one(encoder: Scripted) -> None:
     assert order.index("small") <= 3
 
 
-def test_length_groups_cover_every_text_once() -> None:
-    lengths = np.random.default_rng(0).integers(3, 128, 200)
-    groups = length_groups(lengths)
-    assert sorted(np.concatenate(groups).tolist()) == list(range(200))
-    assert len(groups) > 1
-    assert len(length_groups(np.array([100, 3]))) == 1
+def test_threads_compute_side_by_side(encoder: Scripted) -> None:
+    both = threading.Barrier(2)
+
+    def together(batch: Sequence[Part]) -> list[Result | Exception]:
+        both.wait(10)
+        return run_batch(batch)
+
+    async def main() -> None:
+        encoder.gate.set()
+        batcher = Batcher(10, 0.0, 30.0, together, threads=2)
+        parts = [part(encoder, "x" * 50) for _ in range(2)]
+        queue(batcher, parts)
+        await asyncio.wait_for(asyncio.gather(*(one.future for one in parts)), 20)
+        batcher.close()
+
+    asyncio.run(main())
 
 
-def test_forward_in_groups_keeps_the_order() -> None:
-    encoder = HashingEncoder()
-    examples = [Example("word " * (1 + i * 7 % 40)) for i in range(60)]
-    encoded = encoder.encode(examples)
-    np.testing.assert_array_equal(forward(encoder, encoder.tokenize(examples)), encoded.vectors)
+def test_the_speed_is_known_after_some_batches_and_one_slow_batch_does_not_change_it() -> None:
+    batcher = Batcher(2048, 0.0, 30.0, threads=2)
+    batcher._learn(1000, 1.0)
+    assert batcher.rate == 0
+    for _ in range(4):
+        batcher._learn(1000, 0.1)
+    assert batcher.rate == pytest.approx(20_000)
+    batcher._learn(1000, 10.0)
+    assert batcher.rate == pytest.approx(20_000)
+    batcher.close()
 
 
-@pytest.mark.parametrize(("rate", "size"), [(0.0, 2048), (10.0, 256), (4000.0, 1000), (1e6, 2048)])
+@pytest.mark.parametrize(("rate", "size"), [(0.0, 2048), (10.0, 256), (2000.0, 700), (1e6, 2048)])
 def test_a_slow_machine_computes_smaller_batches(encoder: Scripted, rate: float, size: int) -> None:
     batcher = Batcher(2048, 0.0, 30.0)
     batcher.rate = rate

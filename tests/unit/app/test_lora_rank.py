@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 import app.finetuning
-from app.commands.training import finetune
+from app.cli import cli
 from app.finetuning import FineTuneRequest
 from app.jobs.finetune_options import finetune_options
 from app.jobs.schemas import FinetuneRequest
@@ -36,9 +36,10 @@ def test_from_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
     def keep(request: FineTuneRequest, console: object) -> None:
         seen.append(request)
-        raise KeyboardInterrupt
+        raise LookupError("seen")
 
     monkeypatch.setattr(app.finetuning, "finetune_bundle", keep)
-    with pytest.raises(KeyboardInterrupt):
-        finetune(["texts.jsonl"], depth="full", lora_rank=4, home_dir=tmp_path)
+    monkeypatch.setenv("XITE_HOME", str(tmp_path))
+    with pytest.raises(LookupError, match="seen"):
+        cli(["finetune", "texts.jsonl", "--depth", "full", "--lora-rank", "4"], standalone_mode=False)
     assert seen[0].options == {"depth": "full", "lora_rank": 4}
