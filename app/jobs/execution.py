@@ -64,9 +64,9 @@ def _run(attempt: Attempt, settings: Settings) -> None:
     try:
         attempt.start()
         signal.signal(signal.SIGTERM, attempt.hand_back)
-        if settings.job_memory_mb:
-            limit_memory(settings.job_memory_mb)
         runner: Runner = importlib.import_module(RUNNERS[attempt.job.kind]).run
+        if settings.job_memory_mb:  # now: a library that finds no memory while it is loaded kills the process
+            limit_memory(settings.job_memory_mb)
         _discard_earlier(attempt)
         _succeed(attempt, runner(attempt, attempt.insist(lambda: attempt.store.spec(attempt.job.id))))
     except FencedError:
@@ -125,15 +125,15 @@ def _fail(attempt: Attempt, error: Exception, settings: Settings) -> None:
     attempt.fail(code, message)
 
 
-_OUT_OF_MEMORY = ("not enough memory", "alloc", "std::bad_alloc", "cannot allocate")
+_OUT_OF_MEMORY = ("not enough memory", "alloc", "std::bad_alloc", "cannot allocate", "launch worker thread")
 
 
 def failure(error: Exception, settings: Settings) -> tuple[str, str]:
     """Code and words of an error for the caller; nothing internal."""
     text = str(error).replace(f"{settings.home}/", "")
-    if isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError | OSError) and any(part in text.lower() for part in _OUT_OF_MEMORY)
-    ):
+    # Arrow's own exception is of no kind
+    vague = isinstance(error, RuntimeError | OSError) or type(error).__module__ == "pyarrow.lib"
+    if isinstance(error, MemoryError) or (vague and any(part in text.lower() for part in _OUT_OF_MEMORY)):
         limit = f" of {settings.job_memory_mb} MB" if settings.job_memory_mb else ""
         return "out_of_memory", f"the memory limit{limit} was reached; use fewer texts, or raise XITE_JOB_MEMORY_MB"
     if isinstance(error, StorageError):

@@ -27,17 +27,22 @@ def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield service
 
 
-def ask(service: Service, times: int, **fields: object) -> None:
+def ask(service: Service, times: int, **fields: object) -> int:
+    """Gives how many requests it took."""
+    asked = 0
     for _ in range(times):  # a connection each, so that all processes are asked
         body = {"inputs": ["good film", SECRET], **fields}
+        asked += 1
         while (answer := httpx.post(service.url + "/match", json=body, timeout=60)).status_code == 503:
+            asked += 1
             time.sleep(0.1)  # one of the processes is not ready yet
         answer.raise_for_status()
+    return asked
 
 
 def test_requests_texts_and_stages_add_up(counted: Service) -> None:
     before = numbers(counted)
-    ask(counted, 20, min_cosine=0.999)
+    asked = ask(counted, 20, min_cosine=0.999)
     httpx.get(counted.url + "/no/such/route-7")
     key = series("xite_requests_total", method="GET", route="none", status="404")
     until = time.monotonic() + 10
@@ -51,7 +56,7 @@ def test_requests_texts_and_stages_add_up(counted: Service) -> None:
 
     assert grown("xite_requests_total", method="POST", route="/match", status="200") == 20
     assert grown("xite_requests_total", method="GET", route="none", status="404") == 1
-    assert grown("xite_request_seconds_count", route="/match") == 20
+    assert grown("xite_request_seconds_count", route="/match") == asked
     assert grown("xite_texts_total") == 40
     assert grown("xite_abstentions_total", reason="below_min_cosine") == 40
     assert sum(grown("xite_match_score_count", scoring=scoring) for scoring in ("cosine", "margin", "csls")) == 40
