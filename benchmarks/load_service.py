@@ -19,19 +19,15 @@ BUNDLE = "demo-sentiment"
 @contextmanager
 def serving(home: Path, cores: set[int]) -> Iterator[tuple[int, int]]:
     """Build the demonstration bundle where it is missing, serve it on some cores; gives port and process id."""
-    environment = {
-        **os.environ,
-        "XITE_HOME": str(home.absolute()),
-        "XITE_JOB_WORKERS": "0",
-        "XITE_LOG_LEVEL": "warning",
-    }
+    environment = {**os.environ, "XITE_HOME": str(home.absolute()), "XITE_LOG_LEVEL": "warning"}
     if not (home / "bundles" / BUNDLE).is_dir():
         subprocess.run(
             [sys.executable, "-m", "app", "demo", "--oneshot", "--home", str(home)], env=environment, check=True
         )
     port = _free_port()
     command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--bundle", BUNDLE]
-    process = subprocess.Popen(command, env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+    alone = environment | {"XITE_JOB_WORKERS": "0"}
+    process = subprocess.Popen(command, env=alone, preexec_fn=lambda: os.sched_setaffinity(0, cores))
     try:
         _wait_until_ready(port, process)
         yield port, process.pid
