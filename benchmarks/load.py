@@ -29,7 +29,9 @@ P99 = 1.0
 """The capacity is the highest rate at which p99 stays under so many seconds and nothing is refused."""
 
 FOLLOWED = 0.02
-"""Share of the refused requests that are sent again when `Retry-After` says."""
+"""Share of the refused requests that are sent again when `Retry-After` says, until they are admitted."""
+
+MOST_TRIES = 20
 
 
 @dataclass
@@ -42,6 +44,8 @@ class Window:
     latencies: list[float] = field(default_factory=list)
     advised: list[int] = field(default_factory=list)
     followed: Counter[int] = field(default_factory=Counter)
+    """Of those that were sent again: how many were admitted at which try."""
+    given_up: int = 0
 
     def add(self, answer: Answer, latency: float) -> None:
         """Count an answer; latencies are those of the admitted."""
@@ -57,8 +61,10 @@ class Window:
             made |= {name: round(float(value), 3) for name, value in zip(("p50", "p95", "p99"), found, strict=True)}
         if self.advised:
             made["retry_after"] = {"mean": round(float(np.mean(self.advised)), 2), "max": max(self.advised)}
+        if self.given_up:
+            made["given_up"] = self.given_up
         if self.followed:
-            made["after_retry_after"] = dict(self.followed)
+            made["after_retry_after"] = {"admitted": self.followed.total(), "tries": dict(sorted(self.followed.items()))}
         return made
 
     @property
@@ -101,8 +107,17 @@ class Generator:
         if answer.status == 429:
             window.advised.append(answer.retry_after)
             if random.random() < FOLLOWED:
-                await asyncio.sleep(answer.retry_after)
-                window.followed[(await self._connections.post("/augment", body)).status] += 1
+                await self._follow(window, body, answer)
+
+    async def _follow(self, window: Window, body: bytes, answer: Answer) -> None:
+        """Come again when told to, as a client does, until admitted."""
+        for attempt in range(1, MOST_TRIES + 1):
+            await asyncio.sleep(answer.retry_after)
+            answer = await self._connections.post("/augment", body)
+            if answer.status != 429:
+                window.followed[attempt if answer.status == 200 else -answer.status] += 1
+                return
+        window.given_up += 1
 
 
 async def capacity(generator: Generator, seconds: float) -> tuple[float, list[dict[str, Any]]]:
