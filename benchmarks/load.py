@@ -64,7 +64,10 @@ class Window:
         if self.given_up:
             made["given_up"] = self.given_up
         if self.followed:
-            made["after_retry_after"] = {"admitted": self.followed.total(), "tries": dict(sorted(self.followed.items()))}
+            made["after_retry_after"] = {
+                "admitted": self.followed.total(),
+                "tries": dict(sorted(self.followed.items())),
+            }
         return made
 
     @property

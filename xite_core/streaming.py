@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from xite_core.augmenter import Augmenter
 from xite_core.errors import InputError, RowError
+from xite_core.memory import release
 from xite_core.options import AugmentOptions
 from xite_core.records.readers import read_examples
 from xite_core.records.rows import AUGMENTED, augmented_batch
@@ -110,6 +111,7 @@ class FileAugmenter:
         )
         for number, chunk in enumerate(chunks):
             report.merge(self._done(number) or self._augment(number, chunk))
+            release()
             self.progress(len(chunk))
             count += 1
         return report, count

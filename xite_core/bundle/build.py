@@ -33,6 +33,7 @@ from xite_core.errors import InputError, OptionError, RowError
 from xite_core.index.build import read_report
 from xite_core.index.labeled import AnchorWriter, LabeledIndex
 from xite_core.index.vectors_file import write_matrices
+from xite_core.memory import release
 from xite_core.options import AugmentOptions
 from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
 from xite_core.storage import sha256_of
@@ -329,7 +330,9 @@ class Builder:
         known = [anchor.vector for anchor in chunk if anchor.vector is not None]
         if len(known) == len(chunk):
             return np.stack(known)
-        return self.encoder.encode([anchor.example for anchor in chunk]).vectors
+        vectors = self.encoder.encode([anchor.example for anchor in chunk]).vectors
+        release()
+        return vectors
 
     def _encode_pool(self, pool: Mapping[str, Sequence[Example]], pairs: bool) -> ReferencePool:
         vectors: dict[str, FloatArray] = {}

@@ -20,7 +20,6 @@ from xite_core.evaluation.data import EvaluationInputs, EvaluationRows
 from xite_core.finetune.adoption import Adopted, AdoptionOptions, adopt
 from xite_core.finetune.corpus import Corpus, FineTuneInputs, gather
 from xite_core.finetune.events import Monitor
-from xite_core.finetune.head import Head, fit_head
 from xite_core.finetune.prepare import Prepared, prepare
 from xite_core.finetune.workspace import Workspace
 from xite_core.interpolation import unit
@@ -109,14 +108,6 @@ class Bench:
         anchors = self.finetune.bundle.anchors.examples
         return self.bag(anchors.take(np.arange(len(anchors)))), self.bag(self.corpus.target)
 
-    @cached_property
-    def centred_head(self) -> Head:
-        """Fine-tuned on English alone, on vectors without their mean."""
-        snapshot = self.prepared.snapshot
-        held_out = (self.centred(np.asarray(snapshot.validation), ENGLISH), self.corpus.validation_codes)
-        anchors = self.centred(np.asarray(snapshot.anchors), ENGLISH)
-        return fit_head(anchors, self.corpus.anchor_codes, held_out, len(self.labels))[0]
-
     def centred(self, vectors: FloatArray, language: str) -> FloatArray:
         """Vectors without their language's mean, taken over the anchors or the unlabeled texts."""
         snapshot = self.prepared.snapshot
@@ -131,7 +122,7 @@ class Bench:
         if options is None:
             return None
         prepared, snapshot = self.prepared, self.prepared.snapshot
-        return adopt(prepared.head, snapshot.anchors, snapshot.target, prepared.languages, self.bags, options)
+        return adopt((prepared.head, prepared.centred), snapshot.target, prepared.languages, self.bags, options)
 
     def _scored(self, examples: list[Example], vectors: FloatArray) -> Scored:
         code = {name: i for i, name in enumerate(self.labels)}

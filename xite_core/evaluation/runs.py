@@ -14,12 +14,13 @@ import numpy as np
 from xite_core.encoder.transformers_encoder import TransformersEncoder
 from xite_core.evaluation.bench import Bench
 from xite_core.evaluation.variants import BASELINES, CONTROL, ZERO_SHOT, ZERO_SHOT_CENTRED, Variant
-from xite_core.finetune.adoption import with_lexicon
+from xite_core.finetune.adoption import Adopted, with_lexicon
 from xite_core.finetune.corpus import Snapshot, anchor_examples, fresh_snapshot, pool_texts
 from xite_core.finetune.events import FineTuneEvent, Monitor
 from xite_core.finetune.head import Head
 from xite_core.finetune.options import FineTuneOptions
 from xite_core.finetune.student import EncoderStudent, HeadStudent, Student, own_encoder
+from xite_core.finetune.targeted import centred_student
 from xite_core.finetune.training import Plan, Trainer
 from xite_core.finetune.workspace import Workspace
 from xite_core.interpolation import lerp, unit
@@ -86,19 +87,26 @@ class Runs:
         if variant.name == ZERO_SHOT:
             return self._scored(self.bench.prepared.head)
         if variant.name == ZERO_SHOT_CENTRED:
-            bench, head = self.bench, self.bench.centred_head
+            bench, head = self.bench, self.bench.prepared.centred
             target = head.probabilities(bench.centred(bench.target.vectors, bench.inputs.lang))
             english = head.probabilities(bench.centred(bench.english.vectors, ENGLISH))
             return Run(target, english, *_NOTHING)
         return self._head(variant, options)
 
     def _head(self, variant: Variant, options: FineTuneOptions) -> Run:
-        bench, snapshot = self.bench, self.bench.prepared.snapshot
-        ends = np.asarray(snapshot.target)
-        if variant.name == CONTROL:
-            ends = np.tile(unit(ends.mean(0, keepdims=True)), (len(ends), 1))
-        student = HeadStudent(bench.prepared.head, np.asarray(snapshot.anchors), ends)
-        head = self._trained(student, variant, options, None)
+        bench, prepared = self.bench, self.bench.prepared
+        snapshot, plan = prepared.snapshot, self._plan(variant, options)
+        adopted = bench.adopted(options.adopting)
+        if adopted is not None and adopted.lexicon is not None:
+            student, plan, place = centred_student(prepared, plan)
+            head = place.leave(self._trained(student, variant, plan, None, adopted))
+            head = with_lexicon(head, adopted, snapshot.target, bench.bags[1], prepared.head)
+        else:
+            ends = np.asarray(snapshot.target)
+            if variant.name == CONTROL:
+                ends = np.tile(unit(ends.mean(0, keepdims=True)), (len(ends), 1))
+            student = HeadStudent(prepared.head, np.asarray(snapshot.anchors), ends)
+            head = self._trained(student, variant, plan, None, adopted)
         return self._scored(head, *self._matched(options))
 
     def _deep(self, variant: Variant, options: FineTuneOptions) -> Run:
@@ -113,7 +121,10 @@ class Runs:
             own.model.eval()
             return fresh_snapshot(own, corpus, anchors, pool, Monitor(), options.seed)
 
-        head = self._trained(student, variant, options, refresh)
+        adopted = bench.adopted(options.adopting)
+        head = self._trained(student, variant, self._plan(variant, options), refresh, adopted)
+        if adopted is not None:
+            head = with_lexicon(head, adopted, refresh().target, bench.bags[1])
         own.model.eval()
         target, english = (own.encode(part.examples).vectors for part in (bench.target, bench.english))
         if variant.name == ZERO_SHOT_CENTRED:
@@ -130,30 +141,28 @@ class Runs:
         anchors = own.encode(self.bench.rows.source[:1000]).vectors.mean(0)
         return unit(target - some + anchors)
 
-    def _trained(
-        self, student: Student, variant: Variant, options: FineTuneOptions, refresh: Callable[[], Snapshot] | None
-    ) -> Head:
-        bench, prepared = self.bench, self.bench.prepared
-        right = prepared.head.predict(prepared.snapshot.validation) == bench.corpus.validation_codes
+    def _plan(self, variant: Variant, options: FineTuneOptions) -> Plan:
+        prepared = self.bench.prepared
+        right = prepared.head.predict(prepared.snapshot.validation) == self.bench.corpus.validation_codes
         options = replace(options, epochs=self._epochs(options)) if variant.name in BASELINES else options
         assert options.augment is not None
-        plan = Plan(options, options.augment, 0, prepared.languages, float(np.mean(right)))
-        adopted = bench.adopted(options.adopting)
-        work = bench.directory / "training" / f"{variant.key}-{options.seed}"
-        trainer = Trainer(
-            student,
-            bench.corpus,
-            plan,
-            prepared.snapshot,
-            refresh,
-            Workspace(work, f"{bench.identity} {_digest(options)}"),
-            Monitor(self._tell),
-            adopted=adopted,
-        )
-        _, head = trainer.run()
+        return Plan(options, options.augment, 0, prepared.languages, float(np.mean(right)))
+
+    def _trained(
+        self,
+        student: Student,
+        variant: Variant,
+        plan: Plan,
+        refresh: Callable[[], Snapshot] | None,
+        adopted: Adopted | None,
+    ) -> Head:
+        bench = self.bench
+        work = bench.directory / "training" / f"{variant.key}-{plan.options.seed}"
+        workspace = Workspace(work, f"{bench.identity} {_digest(plan.options)}")
+        monitor, start = Monitor(self._tell), bench.prepared.snapshot
+        _, head = Trainer(student, bench.corpus, plan, start, refresh, workspace, monitor, adopted=adopted).run()
         shutil.rmtree(work, ignore_errors=True)
-        snapshot = refresh() if refresh and adopted else prepared.snapshot
-        return with_lexicon(head, adopted, snapshot.target, bench.bags[1], None if refresh else prepared.head)
+        return head
 
     def _epochs(self, options: FineTuneOptions) -> int:
         """Epochs on English alone that make as many updates as the mixed ones of the other variants."""

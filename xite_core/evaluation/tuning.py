@@ -23,17 +23,20 @@ from xite_core.bundle.bundle import Bundle
 from xite_core.bundle.derive import HEAD_FILE, Derivation, has_head, publish_derived
 from xite_core.bundle.store import BundleStore
 from xite_core.finetune.adoption import Adopted, Adoption, AdoptionOptions, adopt
+from xite_core.finetune.centring import by_language
 from xite_core.finetune.corpus import FineTuneInputs, anchor_examples, gather
 from xite_core.finetune.events import Monitor
+from xite_core.finetune.head import Head
 from xite_core.finetune.options import FineTuneOptions
-from xite_core.finetune.prepare import prepare
+from xite_core.finetune.prepare import Prepared, prepare
 from xite_core.finetune.student import HeadStudent
+from xite_core.finetune.targeted import centred_student
 from xite_core.finetune.training import Plan, Trainer
 from xite_core.finetune.workspace import Workspace
 from xite_core.lexicon import bag_of
 from xite_core.matching import Matcher, occurrence_skewness
 from xite_core.options import AugmentOptions
-from xite_core.types import BoolArray
+from xite_core.types import BoolArray, IntArray
 
 MATCHING: dict[str, tuple[Any, ...]] = {
     "scoring": ("cosine", "margin", "csls"),
@@ -43,10 +46,10 @@ MATCHING: dict[str, tuple[Any, ...]] = {
 """The grid of matching."""
 
 CONFIDENCES = (None, 0.6, 0.7, 0.8, 0.9)
-LEARNING: dict[str, tuple[Any, ...]] = {"subspace": ("none", "rich", "neutral"), "lam": (0.3, 0.5, 0.7)}
-"""The grid of interpolation, at the default replay; then `REPLAY` at the best of them."""
-
+SUBSPACES = ("none", "rich", "neutral")
+LAMS = (0.1, 0.3, 0.5, 0.7)
 REPLAY = (0.25, 0.5, 0.75)
+"""The grids of interpolation, each at the best of the one before it."""
 
 Expected = npt.NDArray[np.float64]
 Told = Callable[[str, int, int], None]
@@ -116,7 +119,7 @@ class Tuner:
         defaults = FineTuneOptions()
         how = AdoptionOptions(Adoption.VIEWS, defaults.rounds, defaults.lexicon, defaults.prior)
         languages = self._prepared.languages
-        return adopt(self._prepared.head, snapshot.anchors, snapshot.target, languages, (bags[0], bags[1]), how)
+        return adopt((self._prepared.head, self._prepared.centred), snapshot.target, languages, (bags[0], bags[1]), how)
 
     def _matching(self, start: AugmentOptions) -> AugmentOptions:
         size = self._prepared.snapshot.index.ntotal
@@ -154,33 +157,36 @@ class Tuner:
         return replace(options, min_confidence=best)
 
     def _learning(self, options: AugmentOptions) -> Tuned:
-        half: BoolArray = np.random.default_rng(0).random(len(self.corpus.target)) < 0.5
-        replay = FineTuneOptions().replay
-        grid = [options.replaced(dict(zip(LEARNING, values, strict=True))) for values in product(*LEARNING.values())]
-        best = self._best("learning", [options, *grid], lambda each: self._head(each, replay, half))
-        replays = self._best(
-            "replay", list(dict.fromkeys((replay, *REPLAY))), lambda each: self._head(best, float(each), half)
-        )
-        return Tuned(best, float(replays), self._tried)
+        replay, subspaces = FineTuneOptions().replay, [options.replaced({"subspace": kind}) for kind in SUBSPACES]
+        best = self._best("subspace", [options, *subspaces], lambda each: self._head(each, replay, centred=False))
+        lams = [best.replaced({"lam": lam}) for lam in LAMS]
+        best = self._best("lam", [best, *lams], lambda each: self._head(each, replay))
+        replays = list(dict.fromkeys((replay, *REPLAY)))
+        return Tuned(best, self._best("replay", replays, lambda each: self._head(best, each)), self._tried)
 
-    def _head(self, augment: AugmentOptions, replay: float, half: BoolArray) -> tuple[Expected, dict[str, float]]:
-        """Train on one half of the texts, expect on the other."""
-        prepared, rows = self._prepared, np.flatnonzero(half)
-        snapshot = replace(prepared.snapshot, target=prepared.snapshot.target[rows])
-        corpus = replace(self.corpus, target=[self.corpus.target[row] for row in rows])
+    def _head(
+        self, augment: AugmentOptions, replay: float, *, centred: bool = True
+    ) -> tuple[Expected, dict[str, float]]:
+        """Train on one half of the texts, expect on the other: as fine-tuning does, or where the subspace matters."""
+        half: BoolArray = np.random.default_rng(0).random(len(self.corpus.target)) < 0.5
+        prepared = _part(self._prepared, np.flatnonzero(half))
+        corpus = replace(self.corpus, target=[self.corpus.target[row] for row in np.flatnonzero(half)])
         options = FineTuneOptions(augment=replace(augment, min_confidence=None), replay=replay)
+        snapshot, judged = prepared.snapshot, np.asarray(self._prepared.snapshot.target)
         english = self._english(prepared.head)
-        languages = [prepared.languages[row] for row in rows]
-        plan = Plan(options, options.augment or augment, 0, languages, english)
+        plan = Plan(options, options.augment or augment, 0, prepared.languages, english)
         student = HeadStudent(prepared.head, np.asarray(snapshot.anchors), np.asarray(snapshot.target))
-        work = Workspace(self.workspace / "run", str(options.as_dict()))
-        adopted = Adopted(self._posterior.posterior[rows], None)
+        if centred:
+            student, plan, _ = centred_student(prepared, plan)
+            judged = by_language(judged, self._prepared.languages)
+        work = Workspace(self.workspace / "run", f"{options.as_dict()} {centred}")
+        adopted = Adopted(self._posterior.posterior[half], None)
         head = Trainer(student, corpus, plan, snapshot, None, work, Monitor(), adopted=adopted).run()[1]
         work.clean()
-        expected = self._expected(head.predict(np.asarray(prepared.snapshot.target)))[~half]
-        return expected, {"english_drop": english - self._english(head)}
+        drop = 0.0 if centred else english - self._english(head)
+        return self._expected(head.predict(judged))[~half], {"english_drop": drop}
 
-    def _english(self, head: Any) -> float:
+    def _english(self, head: Head) -> float:
         right = head.predict(self._prepared.snapshot.validation) == self.corpus.validation_codes
         return float(np.mean(right))
 
@@ -207,6 +213,12 @@ class Tuner:
                 best, highest = choice, value
         self._told(stage, len(choices), len(choices))
         return best
+
+
+def _part(prepared: Prepared, rows: IntArray) -> Prepared:
+    """The same with some of the target texts."""
+    snapshot = replace(prepared.snapshot, target=prepared.snapshot.target[rows])
+    return replace(prepared, snapshot=snapshot, languages=[prepared.languages[row] for row in rows])
 
 
 def publish_options(store: BundleStore, bundle: Bundle, tuned: Tuned) -> Bundle:

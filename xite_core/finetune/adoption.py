@@ -8,8 +8,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from xite_core.finetune.centring import Place
 from xite_core.finetune.head import Head
-from xite_core.interpolation import unit
 from xite_core.lexicon import (
     Bag,
     Float64Array,
@@ -32,9 +32,6 @@ Where tokens do not tell the label (of text pairs, say), the lexicon of the firs
 by what it has learned of the head's own errors; on development rows that was 0.34 to 0.40, and 0.45 to 0.78 where the
 lexicon helped.
 """
-
-TURN = 0.5
-"""How far the target languages' weights go from those before training to those after it."""
 
 
 class Adoption(StrEnum):
@@ -94,8 +91,7 @@ class Adopted:
 
 
 def adopt(
-    head: Head,
-    anchors: FloatArray,
+    heads: tuple[Head, Head],
     target: FloatArray,
     languages: Sequence[str],
     bags: tuple[Bag, Bag],
@@ -105,9 +101,9 @@ def adopt(
 
     Parameters
     ----------
-    head : Head
-        Fine-tuned on English alone.
-    anchors, target : ndarray of float32, (n, d) and (m, d)
+    heads : pair of Head
+        Fine-tuned on English alone: on plain and on centred vectors.
+    target : ndarray of float32, (m, d)
         Unit vectors.
     languages : sequence of str, (m,)
         Language of each target text.
@@ -117,13 +113,13 @@ def adopt(
         How.
     """
     if options.kind is Adoption.HEAD:
-        return Adopted(head.probabilities(target).astype(np.float64), None)
+        return Adopted(heads[0].probabilities(target).astype(np.float64), None)
     names = np.array(languages)
-    posterior = np.empty((len(target), len(head.bias)))
+    posterior = np.empty((len(target), len(heads[0].bias)))
     merged: Lexicon | None = None
     for language in sorted(set(languages)):
         rows = np.flatnonzero(names == language)
-        first = head.scores(moved(target[rows], anchors))
+        first = heads[1].scores(Place.of(target[rows]).centred(target[rows]))
         posterior[rows], lexicon = two_views(first, bags[1][rows], options)
         merged = only_of(lexicon, bags[1][rows], bags[0]).merged(merged)
     return Adopted(posterior, merged if options.lexicon else None)
@@ -133,9 +129,6 @@ def with_lexicon(
     head: Head, adopted: Adopted | None, target: FloatArray, bag: Bag, english: Head | None = None
 ) -> Head:
     """The fine-tuned head with the adoption's lexicon beside it, in the units of its own scores of the target texts.
-
-    Where the encoder has not moved, the English head stays as it was for English texts, and the target languages get
-    the average of both heads' weights (as Wortsman et al. 2022 average a model before and after fine-tuning).
 
     The lexicon's bias makes the classes' shares of the target texts those of the adopted labels: a head that has seen
     two languages has one bias, and each language a place of its own.
@@ -151,22 +144,18 @@ def with_lexicon(
     bag : CSR matrix, (m, BUCKETS)
         Features of the same texts.
     english : Head, optional
-        Before training, on the same vectors; not given where the encoder has moved.
+        What English texts are judged by, on the same vectors, where that is not ``head``.
     """
     if adopted is None or adopted.lexicon is None:
         return head
-    base = head if english is None else english
-    turn = TURN * (head.weight - base.weight)
-    linear = base.scores(target) + target @ turn.T
+    linear = head.scores(target)
     lexicon = adopted.lexicon.scaled(standardised(linear)[1])
     total, scale = standardised(linear + lexicon.scores(bag))
-    lexicon = lexicon.shifted(class_shift(total, adopted.posterior.mean(0)) * scale)
-    return replace(base, lexicon=lexicon, turn=None if english is None else turn)
-
-
-def moved(target: FloatArray, anchors: FloatArray) -> FloatArray:
-    """Target vectors brought to the anchors' mean: each language sits at a place of its own, which tells no label."""
-    return unit(target - target.mean(0) + anchors.mean(0))
+    shift = class_shift(total, adopted.posterior.mean(0)) * scale
+    if english is None:
+        return replace(head, lexicon=lexicon.shifted(shift))
+    turn = head.weight - english.weight
+    return replace(english, lexicon=lexicon.shifted(shift + head.bias - english.bias), turn=turn)
 
 
 def two_views(scores: FloatArray, bag: Bag, options: AdoptionOptions) -> tuple[Float64Array, Lexicon]:

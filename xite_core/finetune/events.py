@@ -11,6 +11,7 @@ import numpy as np
 
 from xite_core.encoder.protocol import Encoder
 from xite_core.errors import XiteError
+from xite_core.memory import release
 from xite_core.types import Example, FloatArray
 
 CHUNK = 256
@@ -102,5 +103,6 @@ class Monitor:
         parts = []
         for start in range(0, len(examples), CHUNK):
             parts.append(encoder.encode(examples[start : start + CHUNK]).vectors)
+            release()
             self.tell(FineTuneEvent(stage, min(start + CHUNK, len(examples)), len(examples)))
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)

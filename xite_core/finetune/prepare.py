@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from xite_core.augmenter import Augmenter
+from xite_core.finetune.centring import Place
 from xite_core.finetune.corpus import Corpus, FineTuneInputs, Snapshot, stored_snapshot
 from xite_core.finetune.events import FineTuneEvent, Monitor, Stage
-from xite_core.finetune.head import Head, fit_head
+from xite_core.finetune.head import Head, fit_head, fit_logistic
 from xite_core.finetune.workspace import Saved, Workspace, tensors_of
 from xite_core.types import FloatArray
 
-_ARRAYS = ("target", "source", "test", "weight", "bias")
+_ARRAYS = ("target", "source", "test", "weight", "bias", "centred_weight", "centred_bias")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Prepared:
         Vectors of the target test rows.
     head : Head
         Fine-tuned on English alone: the zero-shot baseline.
+    centred : Head
+        The same on English vectors without their mean, see `Place`.
     strength : float
         Its inverse regulariser.
     languages : list of str, (m,)
@@ -39,6 +42,7 @@ class Prepared:
     snapshot: Snapshot
     test: FloatArray
     head: Head
+    centred: Head
     strength: float
     languages: list[str]
 
@@ -49,9 +53,10 @@ def prepare(inputs: FineTuneInputs, corpus: Corpus, workspace: Workspace, monito
     if saved is None:
         saved = _make(inputs, corpus, monitor)
         workspace.save_prepared(saved)
-    target, source, test, weight, bias = (saved.tensors[f"start/{name}"].numpy() for name in _ARRAYS)
-    snapshot = stored_snapshot(inputs.bundle, corpus, target, source)
-    return Prepared(snapshot, test, Head(weight, bias), saved.facts["strength"], saved.facts["languages"])
+    start = {name: saved.tensors[f"start/{name}"].numpy() for name in _ARRAYS}
+    snapshot = stored_snapshot(inputs.bundle, corpus, start["target"], start["source"])
+    head, centred = (Head(start[f"{kind}weight"], start[f"{kind}bias"]) for kind in ("", "centred_"))
+    return Prepared(snapshot, start["test"], head, centred, saved.facts["strength"], saved.facts["languages"])
 
 
 def _make(inputs: FineTuneInputs, corpus: Corpus, monitor: Monitor) -> Saved:
@@ -61,10 +66,13 @@ def _make(inputs: FineTuneInputs, corpus: Corpus, monitor: Monitor) -> Saved:
     languages = Augmenter(inputs.bundle, inputs.encoder).languages(corpus.target, target)
     snapshot = stored_snapshot(inputs.bundle, corpus, target, source)
     monitor.tell(FineTuneEvent(Stage.BASELINE, 0, 1))
+    anchors, codes, classes = np.asarray(snapshot.anchors), corpus.anchor_codes, len(corpus.labels)
     held_out = (np.asarray(snapshot.validation), corpus.validation_codes)
-    head, strength = fit_head(snapshot.anchors, corpus.anchor_codes, held_out, len(corpus.labels), monitor.poll)
+    head, strength = fit_head(anchors, codes, held_out, classes, monitor.poll)
+    place = Place.of(anchors)
+    centred = fit_logistic(place.centred(anchors), codes, classes, strength, place.enter(head), monitor.poll)
     monitor.tell(FineTuneEvent(Stage.BASELINE, 1, 1))
-    arrays: Sequence[Any] = (target, source, test, head.weight, head.bias)
+    arrays: Sequence[Any] = (target, source, test, head.weight, head.bias, centred.weight, centred.bias)
     return Saved(
         tensors_of("start", dict(zip(_ARRAYS, arrays, strict=True))), {"strength": strength, "languages": languages}
     )

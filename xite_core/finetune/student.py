@@ -14,6 +14,7 @@ from xite_core.encoder.pooling import pair_features
 from xite_core.encoder.protocol import Encoder, Tokenized
 from xite_core.encoder.transformers_encoder import TransformersEncoder
 from xite_core.errors import EncoderMismatchError, OptionError
+from xite_core.finetune.corpus import Snapshot
 from xite_core.finetune.head import Head
 from xite_core.finetune.lora import Adapters, load_peft
 from xite_core.finetune.options import FULL, FineTuneOptions
@@ -34,6 +35,9 @@ class Student(Protocol):
     def ends(self, anchors: IntArray, targets: IntArray) -> tuple[Tensor, Tensor]:
         """Unit vectors of anchor rows and target rows, float32 (a, d) and (t, d)."""
 
+    def judged(self, snapshot: Snapshot) -> tuple[FloatArray, FloatArray]:
+        """Vectors of the held-out English rows and the target texts, as the head takes them."""
+
     def parameters(self) -> dict[str, nn.Parameter]:
         """Trained parameters by name."""
 
@@ -53,15 +57,27 @@ class HeadStudent:
         Where it starts.
     anchors, targets : ndarray of float32, (n, d) and (m, d)
         Unit vectors.
+    judged : pair of ndarray of float32, (v, d) and (m, d), optional
+        Held-out English rows and target texts, where the head takes other vectors than the snapshot's.
     """
 
-    def __init__(self, head: Head, anchors: FloatArray, targets: FloatArray) -> None:
+    def __init__(
+        self,
+        head: Head,
+        anchors: FloatArray,
+        targets: FloatArray,
+        judged: tuple[FloatArray, FloatArray] | None = None,
+    ) -> None:
         self.linear = linear_of(head)
-        self._anchors, self._targets = anchors, targets
+        self._anchors, self._targets, self._judged = anchors, targets, judged
 
     def ends(self, anchors: IntArray, targets: IntArray) -> tuple[Tensor, Tensor]:
         """Look the vectors up."""
         return torch.from_numpy(self._anchors[anchors]), torch.from_numpy(self._targets[targets])
+
+    def judged(self, snapshot: Snapshot) -> tuple[FloatArray, FloatArray]:
+        """The given ones, else the snapshot's."""
+        return self._judged or (snapshot.validation, snapshot.target)
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Weight and bias of the head."""
@@ -114,6 +130,10 @@ class EncoderStudent:
     def ends(self, anchors: IntArray, targets: IntArray) -> tuple[Tensor, Tensor]:
         """Encode with gradient, texts of similar length together."""
         return self._encoded(self._anchors, anchors), self._encoded(self._targets, targets)
+
+    def judged(self, snapshot: Snapshot) -> tuple[FloatArray, FloatArray]:
+        """The snapshot's."""
+        return snapshot.validation, snapshot.target
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """The head's, and those of the encoder that are trained."""

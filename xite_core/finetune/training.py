@@ -50,6 +50,10 @@ class Plan:
         Language of each target text.
     english_accuracy : float
         Before training, for the gate.
+    spares_english : bool
+        Whether English texts are not judged by what is trained, so that no epoch can lose them.
+    strength : float, optional
+        Inverse regulariser of the head, as in `fit_logistic`; no penalty but weight decay where not given.
     """
 
     options: FineTuneOptions
@@ -57,6 +61,8 @@ class Plan:
     english_epochs: int
     languages: list[str]
     english_accuracy: float
+    spares_english: bool = False
+    strength: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +248,29 @@ class Trainer:
 
     def _loss(self, state: TrainState, english: IntArray, items: IntArray, lam: Tensor) -> Tensor:
         pairing, linear = state.pairing, self.student.linear
-        rows = pairing.selected[items // self.plan.augment.n]
-        sources, targets = self.student.ends(np.concatenate([english, pairing.partner[rows]]), rows)
+        chosen = pairing.selected[items // self.plan.augment.n]
+        sources, targets = self.student.ends(np.concatenate([english, pairing.partner[chosen]]), chosen)
         plain, source = sources[: len(english)], sources[len(english) :]
-        weight = lam[torch.from_numpy(items)].to(source.device)
-        mixed = mix(source, state.projection(targets), weight, self.plan.options.normalize)
-        labels = torch.cat([self._codes[torch.from_numpy(english)], torch.from_numpy(pairing.label[rows])])
+        weight = lam[torch.from_numpy(items)]
+        mixed = mix(source, state.projection(targets), weight.to(source.device), self.plan.options.normalize)
         scores = linear(torch.cat([plain, mixed]))
-        return torch.nn.functional.cross_entropy(scores, labels.to(scores.device))
+        labels = torch.cat([self._hot(self._codes[torch.from_numpy(english)]), self._adopted(pairing, chosen, weight)])
+        loss = torch.nn.functional.cross_entropy(scores, labels.to(scores.device))
+        if self.plan.strength is None:
+            return loss
+        rows = self.corpus.n_anchors + len(pairing.selected)
+        return loss + linear.weight.square().sum() / (2 * self.plan.strength * rows)
+
+    def _hot(self, codes: Tensor) -> Tensor:
+        return torch.nn.functional.one_hot(codes, len(self.corpus.labels)).float()
+
+    def _adopted(self, pairing: Pairing, rows: IntArray, lam: Tensor) -> Tensor:
+        """Labels of synthetic items, (s, C); for a head of the target languages alone, each end brings its own."""
+        source = self._hot(torch.from_numpy(pairing.label[rows]))
+        if self.adopted is None or not self.plan.spares_english:
+            return source
+        target = torch.from_numpy(self.adopted.posterior[rows].astype(np.float32))
+        return lam[:, None] * source + (1 - lam[:, None]) * target
 
     def _close_epoch(self, state: TrainState) -> None:
         """Refresh, measure, keep the best weights, decide whether to go on, checkpoint."""
@@ -270,12 +291,13 @@ class Trainer:
 
     def _measure(self, snapshot: Snapshot, state: TrainState, losses: Sequence[float]) -> dict[str, float]:
         head, codes = head_of(self.student), self.corpus.validation_codes
-        confusion = confusion_matrix(codes, head.predict(snapshot.validation), len(self.corpus.labels))
+        validation, target = self.student.judged(snapshot)
+        confusion = confusion_matrix(codes, head.predict(validation), len(self.corpus.labels))
         return {
             "loss": float(np.mean(losses)),
             "english_accuracy": accuracy(confusion),
             "english_macro_f1": macro_f1(confusion),
-            "agreement": agreement(head.predict(snapshot.target), state.pairing),
+            "agreement": agreement(head.predict(target), state.pairing),
             "coverage": float(state.pairing.summary["coverage"]),
             "selected": float(len(state.pairing.selected)),
         }
@@ -284,7 +306,9 @@ class Trainer:
         """Early stopping on English accuracy and agreement; a target label is never looked at."""
         options = self.plan.options
         allowed = options.max_english_drop * EPOCH_SHARE
-        kept = keeps_english(self.plan.english_accuracy, metrics["english_accuracy"], allowed)
+        kept = self.plan.spares_english or keeps_english(
+            self.plan.english_accuracy, metrics["english_accuracy"], allowed
+        )
         now = Best(state.epoch, kept, metrics["english_accuracy"] + metrics["agreement"])
         if state.best is None or state.best.beaten_by(now):
             self.workspace.save_best(state.epoch, Saved(tensors_of("weights", self.student.parameters()), {}))

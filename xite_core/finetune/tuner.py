@@ -36,6 +36,7 @@ from xite_core.finetune.prepare import Prepared, prepare
 from xite_core.finetune.publishing import Outcome, publish, weights_hash
 from xite_core.finetune.state import TrainState
 from xite_core.finetune.student import EncoderStudent, HeadStudent, Student, chosen_device, own_encoder
+from xite_core.finetune.targeted import centred_student
 from xite_core.finetune.training import CHECKPOINT_SECONDS, Plan, Trainer
 from xite_core.finetune.workspace import ENCODER, Workspace, identity_of
 from xite_core.lexicon import Bag, bag_of
@@ -224,17 +225,21 @@ class FineTuner:
         some = np.random.default_rng(self.options.seed).permutation(len(english))[:LABEL_SAMPLE]
         bags = self._bag(english.take(np.sort(some))), self._bag(self.corpus.target)
         snapshot = prepared.snapshot
-        return adopt(prepared.head, snapshot.anchors, snapshot.target, prepared.languages, bags, how)
+        return adopt((prepared.head, prepared.centred), snapshot.target, prepared.languages, bags, how)
 
     def _bag(self, examples: Sequence[Example]) -> Bag:
         return bag_of(self.inputs.encoder.tokenize(examples).ids, len(examples))
 
     def _train_head(self, prepared: Prepared, plan: Plan, adopted: Adopted | None) -> tuple[TrainState, Outcome]:
-        snapshot = prepared.snapshot
+        snapshot, place = prepared.snapshot, None
         student = HeadStudent(prepared.head, snapshot.anchors, snapshot.target)
+        if adopted is not None and adopted.lexicon is not None:
+            student, plan, place = centred_student(prepared, plan)
         state, head = self._trainer(student, plan, prepared, None, adopted).run()
+        if place is not None:
+            bag = self._bag(self.corpus.target)
+            head = with_lexicon(place.leave(head), adopted, snapshot.target, bag, prepared.head)
         anchors = anchor_examples(self.inputs.bundle, self.corpus) if self.corpus.source else []
-        head = with_lexicon(head, adopted, snapshot.target, self._bag(self.corpus.target), prepared.head)
         return state, Outcome(head, self.inputs.encoder, None, snapshot, anchors)
 
     def _trainer(
