@@ -79,7 +79,7 @@ class AugmentOptions:
     min_score: float | None = None
     min_confidence: float | None = None
     subspace: SubspaceKind = SubspaceKind.RICH
-    lam: float = 0.3
+    lam: float = 0.1
     alpha: float | None = None
     n: int = 1
     normalize: bool = False

@@ -89,11 +89,11 @@ _SUMMARY: dict[str, Any] = {
         "min_confidence": None,
         "subspace": "rich",
         "seed": 7,
-        "interpolation": {"lam": 0.5, "alpha": None, "n": 1, "normalize": False},
+        "interpolation": {"lam": 0.1, "alpha": None, "n": 1, "normalize": False},
     },
     "usage": {"tokens": 14, "texts": 1},
 }
-_MADE = {"embedding": [0.021, -0.043, 0.007], "lam": 0.5, "subspace": "rich", "source_id": "row-17", "seed": 7}
+_MADE = {"embedding": [0.021, -0.043, 0.007], "lam": 0.1, "subspace": "rich", "source_id": "row-17", "seed": 7}
 
 MATCH_ANSWER: dict[str, Any] = {"object": "list", **_SUMMARY, "data": [_ITEM]}
 AUGMENT_ANSWER: dict[str, Any] = {"object": "list", **_SUMMARY, "data": [{**_ITEM, "embeddings": [_MADE]}]}

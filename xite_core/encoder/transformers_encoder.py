@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +14,14 @@ from torch import Tensor, nn
 
 from xite_core.encoder import loading
 from xite_core.encoder.batching import token_batches
+from xite_core.encoder.packing import WIDTH, first_position, packed_batches, saves
 from xite_core.encoder.pooling import pair_features, pool
 from xite_core.encoder.protocol import Tokenized
 from xite_core.encoder.source import files_in, find_files
 from xite_core.encoder.spec import EncoderSpec
 from xite_core.encoder.tokenization import ExampleTokenizer
 from xite_core.errors import OptionError
-from xite_core.types import Encoded, Example, FloatArray, IntArray
+from xite_core.types import BoolArray, Encoded, Example, FloatArray, IntArray
 
 TOKEN_BUDGET = 2048
 
@@ -81,6 +82,7 @@ class TransformersEncoder:
         self._files = find_files(spec.name) if directory is None else files_in(directory)
         self._model, self._hidden = loading.load_model(self._files, spec)
         self._segments = loading.uses_segments(self._files, self._model)
+        self._first = first_position(self._model)
         self._tokenizer = ExampleTokenizer(loading.load_tokenizer(self._files, self._model), spec)
         self._model.to(device)
 
@@ -134,7 +136,7 @@ class TransformersEncoder:
         return self._tokenizer(examples)
 
     def forward(self, tokenized: Tokenized) -> FloatArray:
-        """Encode in batches of similar length, without gradient.
+        """Encode without gradient: short sequences several in a row, where the model allows, others by length.
 
         Returns
         -------
@@ -143,11 +145,32 @@ class TransformersEncoder:
         """
         lengths = np.fromiter(map(len, tokenized.ids), dtype=np.int64, count=len(tokenized.ids))
         vectors = torch.empty((len(lengths), self.dimension), dtype=torch.float32)
+        short = self._shared(lengths)
         with torch.inference_mode():
-            for rows in token_batches(lengths, self.token_budget):
-                vectors[torch.from_numpy(rows)] = self.pooled(self.collate(tokenized, rows)).to("cpu", torch.float32)
+            for rows, pooled in chain(
+                self._padded(tokenized, lengths, np.flatnonzero(~short)), self._packed(tokenized, np.flatnonzero(short))
+            ):
+                vectors[torch.from_numpy(rows)] = pooled.to("cpu", torch.float32)
             result: FloatArray = _joined(vectors, tokenized).numpy()
         return result
+
+    def _shared(self, lengths: IntArray) -> BoolArray:
+        """Which sequences share rows."""
+        short: BoolArray = (lengths <= WIDTH) & (self._first is not None)
+        return short if saves(lengths[short], self.token_budget) else np.zeros_like(short)
+
+    def _padded(self, tokenized: Tokenized, lengths: IntArray, rows: IntArray) -> Iterator[tuple[IntArray, Tensor]]:
+        for batch in token_batches(lengths[rows], self.token_budget):
+            yield rows[batch], self.pooled(self.collate(tokenized, rows[batch]))
+
+    def _packed(self, tokenized: Tokenized, rows: IntArray) -> Iterator[tuple[IntArray, Tensor]]:
+        if not len(rows) or self._first is None:
+            return
+        for batch in packed_batches(tokenized, rows, self._first, self.token_budget, segments=self._segments):
+            batch = batch.to(self._model.device)
+            given = {"input_ids": batch.input_ids, "position_ids": batch.position_ids}
+            hidden = self._run(given | {"attention_mask": batch.attention_mask}, batch.token_type_ids)
+            yield batch.sequences, batch.pool(hidden, self.spec.pooling)
 
     def encode(self, examples: Sequence[Example]) -> Encoded:
         """`tokenize`, then `forward`."""
@@ -170,14 +193,18 @@ class TransformersEncoder:
 
     def pooled(self, batch: TokenBatch) -> Tensor:
         """Differentiable: unit vectors, float32 (n, d), of a batch of sequences."""
-        given: dict[str, Any] = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-        if batch.token_type_ids is not None:
-            given["token_type_ids"] = batch.token_type_ids
+        given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+        return pool(self._run(given, batch.token_type_ids), batch.attention_mask, self.spec.pooling)
+
+    def _run(self, given: Mapping[str, Tensor | None], token_type_ids: Tensor | None) -> Tensor:
+        """Vectors of the tokens at the chosen layer."""
+        if token_type_ids is not None:
+            given = {**given, "token_type_ids": token_type_ids}
         if self._hidden is None:
-            hidden = self._model(**given).last_hidden_state
-        else:
-            hidden = self._model(**given, output_hidden_states=True).hidden_states[self._hidden]
-        return pool(hidden, batch.attention_mask, self.spec.pooling)
+            last: Tensor = self._model(**given).last_hidden_state
+            return last
+        chosen: Tensor = self._model(**given, output_hidden_states=True).hidden_states[self._hidden]
+        return chosen
 
     def collate(self, tokenized: Tokenized, rows: IntArray) -> TokenBatch:
         """Tensors of some sequences (int64 indices into ``tokenized.ids``), padded to the longest of them."""
