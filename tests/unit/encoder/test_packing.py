@@ -24,7 +24,7 @@ TEXTS = [
     "영화가 정말 좋았어요",
     "a small dog " * 4,
     "bad",
-    "book " * 60,
+    "the film was bad " * 40,
 ]
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 
