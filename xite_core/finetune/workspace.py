@@ -33,6 +33,9 @@ _PREPARED = "prepared.safetensors"
 _CHECKPOINT = "checkpoint.safetensors"
 _FACTS = "facts"
 
+LAYOUT = 2
+"""Of what is kept; files of another one, left by another version of the code, are started anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -59,15 +62,15 @@ class Workspace:
     """
 
     def __init__(self, directory: Path, identity: str) -> None:
-        self.directory, self.identity = directory, identity
+        self.directory, self.identity = directory, f"{identity} layout {LAYOUT}"
         path = directory / _IDENTITY
-        if not path.is_file() or path.read_text("utf8") != identity:
+        if not path.is_file() or path.read_text("utf8") != self.identity:
             with storage_errors(directory):
                 self.clean()
                 shutil.rmtree(self.artifacts, ignore_errors=True)
                 directory.mkdir(parents=True, exist_ok=True)
             with atomic_file(path) as temporary:
-                temporary.write_text(identity, "utf8")
+                temporary.write_text(self.identity, "utf8")
 
     @property
     def artifacts(self) -> Path:
