@@ -28,7 +28,8 @@ def test_learns_and_publishes_the_encoder(
     depth: str, dtype: str, tiny: TransformersEncoder, tiny_bundle: Bundle, tmp_path: Path, home: Path
 ) -> None:
     before = {name: value.clone() for name, value in tiny.model.state_dict().items()}
-    options = small(depth=depth, lr=2e-3, epochs=6, encoder_dtype=dtype, max_english_drop=1.0)
+    augment = tiny_bundle.options.replaced({"lam": 0.5})
+    options = small(depth=depth, lr=2e-3, epochs=6, encoder_dtype=dtype, max_english_drop=1.0, augment=augment)
     result = tune(tiny_bundle, tmp_path / "w", home, options, encoder=tiny, target=TARGET, inputs={"target_test": TEST})
     curve = result.report["curve"]
     assert curve[-1]["loss"] < curve[0]["loss"]
