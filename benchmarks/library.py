@@ -28,7 +28,7 @@ K, TAU = 8, 0.05
 
 
 def watched(command: list[str], partial: Path | None = None) -> dict[str, object]:
-    """Run a command; peak resident memory and, by the parts it has written, memory against rows."""
+    """Run a command; peak resident memory and, by the parts it has written, the least and the most meanwhile."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     child, peak, by_part = psutil.Process(process.pid), 0, {}
@@ -39,7 +39,9 @@ def watched(command: list[str], partial: Path | None = None) -> dict[str, object
             break
         peak = max(peak, resident)
         if partial is not None and partial.is_dir():
-            by_part[sum(path.suffix == ".json" for path in partial.glob("part-*"))] = resident
+            part = sum(path.suffix == ".json" for path in partial.glob("part-*"))
+            least, most = by_part.get(part, (resident, resident))
+            by_part[part] = min(least, resident), max(most, resident)
         time.sleep(0.05)
     if process.wait() != 0:
         raise SystemExit(f"failed: {' '.join(command)}")
@@ -102,10 +104,12 @@ def main() -> None:
     command = [*xite, "augment", str(target), str(out), "--bundle", "bench", "--home", str(home)]
     run = watched([*command, "--scoring", "cosine", "--k", str(K), "--tau", str(TAU)], home / ".out.parquet.partial")
     parts = run.pop("by_part")
-    early, late = parts[5], parts[max(parts)]
+    held = {rows: parts[rows // 1000][0] / 2**20 for rows in (5000, options.rows - 1000)}
+    most = {name: max(parts[part][1] for part in parts if (part > 5) == late) / 2**20 for name, late in
+            (("to row 5,000", False), ("after it", True))}  # fmt: skip
     english = pq.read_table(options.source)
     told(cores=os.cpu_count(), anchors=english.num_rows, texts=len(texts), build=build)
-    told(augment={**run, "mb_at_5000": early / 2**20, "mb_at_end": late / 2**20, "growth": late / early - 1})
+    told(augment={**run, "mb_held_at_row": held, "mb_at_most": most})
     directory = Path(__file__).resolve().parent.parent / "xite_core" / "encoder" / "xite_mini"
     labels = np.array(english["label"].to_pylist())
     sources = english["text"].to_pylist()
