@@ -125,7 +125,7 @@ def experiments(tasks: Tasks, name: str) -> list[Experiment]:
 
 
 def _filled_up(unlabeled: list[Example], test: list[Example]) -> tuple[list[Example], list[Example]]:
-    """Move as many rows as are missing from the unlabeled ones to the test; what is a copy of a test text goes."""
+    """Move as many rows as are missing from the unlabeled ones to the test, without their copies, where any are."""
     known = {row.text for row in test}
     rest = [row for row in unlabeled if row.text not in known]
     missing = max(LEAST_TEST_ROWS - len(test), 0)

@@ -24,6 +24,8 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from xite_core.streaming import CHUNK
+
 K, TAU = 8, 0.05
 
 
@@ -104,12 +106,11 @@ def main() -> None:
     command = [*xite, "augment", str(target), str(out), "--bundle", "bench", "--home", str(home)]
     run = watched([*command, "--scoring", "cosine", "--k", str(K), "--tau", str(TAU)], home / ".out.parquet.partial")
     parts = run.pop("by_part")
-    held = {rows: parts[rows // 1000][0] / 2**20 for rows in (5000, options.rows - 1000)}
-    most = {name: max(parts[part][1] for part in parts if (part > 5) == late) / 2**20 for name, late in
-            (("to row 5,000", False), ("after it", True))}  # fmt: skip
+    held = {part * CHUNK: least / 2**20 for part, (least, _) in parts.items()}
+    most = {part * CHUNK: peak / 2**20 for part, (_, peak) in parts.items()}
     english = pq.read_table(options.source)
     told(cores=os.cpu_count(), anchors=english.num_rows, texts=len(texts), build=build)
-    told(augment={**run, "mb_held_at_row": held, "mb_at_most": most})
+    told(augment={**run, "mb_held_from_row": held, "mb_at_most_from_row": most})
     directory = Path(__file__).resolve().parent.parent / "xite_core" / "encoder" / "xite_mini"
     labels = np.array(english["label"].to_pylist())
     sources = english["text"].to_pylist()

@@ -64,10 +64,7 @@ class Window:
         if self.given_up:
             made["given_up"] = self.given_up
         if self.followed:
-            made["after_retry_after"] = {
-                "admitted": self.followed.total(),
-                "tries": dict(sorted(self.followed.items())),
-            }
+            made["admitted_at_try"] = dict(sorted(self.followed.items()))
         return made
 
     @property
@@ -118,7 +115,8 @@ class Generator:
             await asyncio.sleep(answer.retry_after)
             answer = await self._connections.post("/augment", body)
             if answer.status != 429:
-                window.followed[attempt if answer.status == 200 else -answer.status] += 1
+                counter, key = (window.followed, attempt) if answer.status == 200 else (window.statuses, answer.status)
+                counter[key] += 1
                 return
         window.given_up += 1
 

@@ -21,7 +21,8 @@ def release() -> None:
 @cache
 def _trim() -> Callable[[int], int] | None:
     try:
-        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+        found = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):
         return None
+    found.argtypes, found.restype = [ctypes.c_size_t], ctypes.c_int
     return found

@@ -33,7 +33,8 @@ _PACKING = frozenset({"bert", "camembert", "electra", "roberta", "xlm-roberta"})
 
 def first_position(model: Any) -> int | None:
     """The position of a sequence's first token, or ``None`` where sequences cannot share a row."""
-    if model.config.model_type not in _PACKING or model.config._attn_implementation != "sdpa":
+    config = model.config
+    if config.model_type not in _PACKING or config._attn_implementation != "sdpa" or config.is_decoder:
         return None
     table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
     if not isinstance(table, nn.Embedding):

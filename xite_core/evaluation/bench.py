@@ -18,11 +18,11 @@ from xite_core.encoder.protocol import Encoder
 from xite_core.evaluation.cache import CachedEncoder
 from xite_core.evaluation.data import EvaluationInputs, EvaluationRows
 from xite_core.finetune.adoption import Adopted, AdoptionOptions, adopt
+from xite_core.finetune.centring import Place
 from xite_core.finetune.corpus import Corpus, FineTuneInputs, gather
 from xite_core.finetune.events import Monitor
 from xite_core.finetune.prepare import Prepared, prepare
-from xite_core.finetune.workspace import Workspace
-from xite_core.interpolation import unit
+from xite_core.finetune.workspace import LAYOUT, Workspace
 from xite_core.lexicon import Bag, bag_of
 from xite_core.pool import ENGLISH, POOL_SIZE
 from xite_core.reference import reference_texts
@@ -111,7 +111,7 @@ class Bench:
     def centred(self, vectors: FloatArray, language: str) -> FloatArray:
         """Vectors without their language's mean, taken over the anchors or the unlabeled texts."""
         snapshot = self.prepared.snapshot
-        return unit(vectors - (snapshot.anchors if language == ENGLISH else snapshot.target).mean(0))
+        return Place.of(np.asarray(snapshot.anchors if language == ENGLISH else snapshot.target)).centred(vectors)
 
     def bag(self, examples: Sequence[Example]) -> Bag:
         """Features of texts."""
@@ -161,7 +161,7 @@ class Bench:
 
 def identity_of(inputs: EvaluationInputs, rows: EvaluationRows) -> str:
     """A hash of everything that decides the figures but the variants' own options."""
-    total = hashlib.sha256(f"{inputs.lang}\x00{inputs.encoder.fingerprint}".encode())
+    total = hashlib.sha256(f"{LAYOUT}\x00{inputs.lang}\x00{inputs.encoder.fingerprint}".encode())
     for part in (rows.source, rows.validation, rows.unlabeled, rows.test, rows.english):
         for row in part:
             total.update(json.dumps([row.text, row.text_pair, row.label]).encode())

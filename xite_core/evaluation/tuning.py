@@ -2,12 +2,13 @@
 
 What stands in for the labels is the distribution that two views of each text give (`finetune.adoption`): of all that is
 known without target labels it is nearest to them. A choice replaces the default only where it is better by more than
-one standard error, so that chance does not choose. English is kept: a choice whose head loses more than allowed on the
-held-out English rows is passed over.
+one standard error, so that chance does not choose. The subspace is for what ``/augment`` hands out and for the depths
+and adoptions where one head serves all languages: a choice whose head loses more English than allowed is passed over.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -105,12 +106,20 @@ class Tuner:
     def run(self) -> Tuned:
         """Try the grids and choose."""
         self._told("encoding", 0, 1)
-        self._prepared = prepare(self.inputs, self.corpus, Workspace(self.workspace / "start", "tune"), Monitor())
+        self._prepared = prepare(
+            self.inputs, self.corpus, Workspace(self.workspace / "start", self._identity()), Monitor()
+        )
         self._posterior = self._proxy()
         options = self._threshold(self._matching(self.inputs.bundle.options))
         chosen = self._learning(options)
         shutil.rmtree(self.workspace, ignore_errors=True)
         return chosen
+
+    def _identity(self) -> str:
+        bundle, total = self.inputs.bundle, hashlib.sha256()
+        for row in self.corpus.target:
+            total.update(f"{row.lang}\x00{row.text}\x00{row.text_pair}\x00".encode("utf8", "surrogatepass"))
+        return f"tune {bundle.name} {bundle.revision} {total.hexdigest()}"
 
     def _proxy(self) -> Adopted:
         snapshot, encoder = self._prepared.snapshot, self.inputs.encoder
@@ -158,9 +167,11 @@ class Tuner:
 
     def _learning(self, options: AugmentOptions) -> Tuned:
         replay, subspaces = FineTuneOptions().replay, [options.replaced({"subspace": kind}) for kind in SUBSPACES]
-        best = self._best("subspace", [options, *subspaces], lambda each: self._head(each, replay, centred=False))
-        lams = [best.replaced({"lam": lam}) for lam in LAMS]
-        best = self._best("lam", [best, *lams], lambda each: self._head(each, replay))
+        best = self._best(
+            "subspace", list(dict.fromkeys([options, *subspaces])), lambda each: self._head(each, replay, centred=False)
+        )
+        lams = list(dict.fromkeys([best, *(best.replaced({"lam": lam}) for lam in LAMS)]))
+        best = self._best("lam", lams, lambda each: self._head(each, replay))
         replays = list(dict.fromkeys((replay, *REPLAY)))
         return Tuned(best, self._best("replay", replays, lambda each: self._head(best, each)), self._tried)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from xite_core.finetune.centring import Place
+from xite_core.finetune.centring import by_language
 from xite_core.finetune.head import Head
 from xite_core.lexicon import (
     Bag,
@@ -117,10 +117,10 @@ def adopt(
     names = np.array(languages)
     posterior = np.empty((len(target), len(heads[0].bias)))
     merged: Lexicon | None = None
+    scores = heads[1].scores(by_language(target, languages))
     for language in sorted(set(languages)):
         rows = np.flatnonzero(names == language)
-        first = heads[1].scores(Place.of(target[rows]).centred(target[rows]))
-        posterior[rows], lexicon = two_views(first, bags[1][rows], options)
+        posterior[rows], lexicon = two_views(scores[rows], bags[1][rows], options)
         merged = only_of(lexicon, bags[1][rows], bags[0]).merged(merged)
     return Adopted(posterior, merged if options.lexicon else None)
 

@@ -15,6 +15,9 @@ from xite_core.finetune.head import Head
 from xite_core.interpolation import unit
 from xite_core.types import FloatArray
 
+FEW = 20
+"""Texts from which on a language has a mean of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -52,9 +55,13 @@ class Place:
 
 
 def by_language(vectors: FloatArray, languages: Sequence[str]) -> FloatArray:
-    """Unit vectors without the mean of their language, float32 (m, d)."""
-    names, made = np.array(languages), np.empty_like(vectors)
+    """Unit vectors without the mean of their language, float32 (m, d).
+
+    A language of fewer than `FEW` texts loses the mean of all: its own would take most of such texts with it.
+    """
+    names, made, everywhere = np.array(languages), np.empty_like(vectors), Place.of(vectors)
     for language in sorted(set(languages)):
         rows = np.flatnonzero(names == language)
-        made[rows] = Place.of(vectors[rows]).centred(vectors[rows])
+        place = everywhere if len(rows) < FEW else Place.of(vectors[rows])
+        made[rows] = place.centred(vectors[rows])
     return made

@@ -51,7 +51,7 @@ class Plan:
     english_accuracy : float
         Before training, for the gate.
     spares_english : bool
-        Whether English texts are not judged by what is trained, so that no epoch can lose them.
+        Whether English texts are not judged by what is trained: epochs are not held to the gate, the result is.
     strength : float, optional
         Inverse regulariser of the head, as in `fit_logistic`; no penalty but weight decay where not given.
     """

@@ -34,7 +34,7 @@ _CHECKPOINT = "checkpoint.safetensors"
 _FACTS = "facts"
 
 LAYOUT = 2
-"""Of what is kept; files of another one, left by another version of the code, are started anew."""
+"""Of what is kept, and of the method behind it; what another version of the code has left is started anew."""
 
 
 @dataclass(frozen=True, slots=True)

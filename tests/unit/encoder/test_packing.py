@@ -87,6 +87,7 @@ def test_long_texts_get_rows_of_their_own_beside_shared_ones(tiny: Path) -> None
 def test_models_with_relative_positions_do_not_share_rows() -> None:
     assert first_position(DebertaV2Model(DebertaV2Config(vocab_size=20, **SIZES))) is None
     assert first_position(BertModel(BertConfig(vocab_size=20, attn_implementation="eager", **SIZES))) is None
+    assert first_position(BertModel(BertConfig(vocab_size=20, is_decoder=True, **SIZES))) is None
     assert first_position(BertModel(BertConfig(vocab_size=20, **SIZES))) == 0
 
 

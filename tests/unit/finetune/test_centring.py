@@ -45,3 +45,10 @@ def test_each_language_loses_its_own_mean() -> None:
     centred = by_language(both, ["ko"] * 200 + ["ar"] * 200)
     for rows, seed, offset in ((slice(0, 200), 3, 1.0), (slice(200, 400), 4, -1.0)):
         assert centred[rows] == pytest.approx(Place.of(some(seed, offset)).centred(some(seed, offset)))
+
+
+def test_a_language_of_few_texts_loses_the_mean_of_all() -> None:
+    both = np.concatenate([some(3, 1.0), some(4, 1.0)[:1]])
+    centred = by_language(both, ["ko"] * 200 + ["ar"])
+    assert centred[-1] == pytest.approx(Place.of(both).centred(both)[-1])
+    assert np.linalg.norm(centred[-1]) == pytest.approx(1, abs=1e-5)
