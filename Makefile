@@ -62,7 +62,7 @@ audit: setup          ## known vulnerabilities of the locked packages; asks the 
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
 sbom: setup           ## bill of materials, with the embedded Redis
-	$(BIN)/python deploy/sbom.py dist/sbom.json
+	$(BIN)/python -m deploy.sbom dist/sbom.json
 
 image-check:          ## the steps of the Dockerfile in a clean root file system, without a Docker engine (root, debootstrap)
 	python3 deploy/check_image.py

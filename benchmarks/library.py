@@ -54,7 +54,8 @@ def peer(directory: Path, source: list[str], labels: np.ndarray, target: list[st
     """Labels by sentence-transformers and NumPy, and the seconds spent on encoding the target."""
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(directory), device="cpu")
+    # by default the weights would be computed with as they are stored, in half precision
+    model = SentenceTransformer(str(directory), device="cpu", model_kwargs={"dtype": "float32"})
     model.max_seq_length = 128
     anchors = model.encode(source, normalize_embeddings=True, batch_size=128)
     start = time.perf_counter()

