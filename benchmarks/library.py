@@ -65,7 +65,7 @@ def peer(directory: Path, source: list[str], labels: np.ndarray, target: list[st
     names = np.unique(labels)
     for first in range(0, len(target), 512):
         cosines = vectors[first : first + 512] @ anchors.T
-        best = np.argsort(-cosines, axis=1, kind="stable")[:, :K]
+        best = np.argpartition(-cosines, K, axis=1)[:, :K]  # the vote does not ask for their order
         weights = np.exp((np.take_along_axis(cosines, best, 1) - cosines.max(1, keepdims=True)) / TAU)
         shares = np.stack([(weights * (labels[best] == name)).sum(1) for name in names], 1)
         adopted[first : first + 512] = names[shares.argmax(1)]
