@@ -50,20 +50,23 @@ def predict_file(request: PredictionRequest, console: Console) -> dict[str, Any]
     bundle = open_bundle(store.resolve(request.bundle or store.only_name(), request.revision))
     predictor = Predictor(bundle, bundle_encoder(bundle))
     counts: Counter[str] = Counter()
+    unreadable = 0
     with progress_bar(console) as progress:
         task = progress.add_task(f"classifying {escape(request.source.name)}", total=count_rows(request.source))
 
-        def advance(prediction: Prediction) -> None:
+        def advance(prediction: Prediction, encoded: Encoded) -> None:
+            nonlocal unreadable
             counts.update(prediction.labels)
+            unreadable += int(encoded.unreadable.sum())
             progress.update(task, advance=len(prediction.labels))
 
         batches = _batches(predictor, request, advance)
         write_batches(request.target, _schema(bundle.labels), batches)
-    return {"texts": counts.total(), "label_counts": dict(counts.most_common())}
+    return {"texts": counts.total(), "unreadable": unreadable, "label_counts": dict(counts.most_common())}
 
 
 def _batches(
-    predictor: Predictor, request: PredictionRequest, advance: Callable[[Prediction], None]
+    predictor: Predictor, request: PredictionRequest, advance: Callable[[Prediction, Encoded], None]
 ) -> Iterator[pa.RecordBatch]:
     number = 0
     for chunk in read_examples(request.source, labeled=False, columns=request.columns):
@@ -74,7 +77,7 @@ def _batches(
             raise RowError(request.source.name, number + error.row + 1, error.problem, "row") from error
         prediction = predictor.predict(chunk, encoded=encoded)
         yield _batch(chunk, encoded, prediction, predictor)
-        advance(prediction)
+        advance(prediction, encoded)
         number += len(chunk)
 
 
@@ -91,11 +94,18 @@ def _batch(examples: Sequence[Example], encoded: Encoded, made: Prediction, pred
             "probabilities": dict(zip(bundle.labels, probabilities.tolist(), strict=True)),
             "n_tokens": int(n_tokens),
             "truncated": bool(truncated),
+            "unreadable": bool(unreadable),
             "bundle": bundle.name,
             "revision": bundle.revision,
         }
-        for example, label, probabilities, n_tokens, truncated in zip(
-            examples, made.labels, made.probabilities, encoded.n_tokens, encoded.truncated, strict=True
+        for example, label, probabilities, n_tokens, truncated, unreadable in zip(
+            examples,
+            made.labels,
+            made.probabilities,
+            encoded.n_tokens,
+            encoded.truncated,
+            encoded.unreadable,
+            strict=True,
         )
     ]
     return pa.RecordBatch.from_pylist(rows, _schema(bundle.labels))
@@ -104,5 +114,6 @@ def _batch(examples: Sequence[Example], encoded: Encoded, made: Prediction, pred
 def _schema(labels: Sequence[str]) -> pa.Schema:
     strings = [(name, pa.string()) for name in ("id", "text", "text_pair", "lang", "label")]
     probabilities = pa.struct([(label, pa.float32()) for label in labels])
-    rest = [("n_tokens", pa.int32()), ("truncated", pa.bool_()), ("bundle", pa.string()), ("revision", pa.string())]
-    return pa.schema([*strings, ("confidence", pa.float32()), ("probabilities", probabilities), *rest])
+    flags = [("n_tokens", pa.int32()), ("truncated", pa.bool_()), ("unreadable", pa.bool_())]
+    provenance = [("bundle", pa.string()), ("revision", pa.string())]
+    return pa.schema([*strings, ("confidence", pa.float32()), ("probabilities", probabilities), *flags, *provenance])

@@ -11,7 +11,7 @@ from xite_core.bundle.bundle import Bundle, check_encoder
 from xite_core.encoder.protocol import Encoder
 from xite_core.errors import RowError
 from xite_core.interpolation import draw_lambdas, lerp, unit
-from xite_core.matching import Matcher, MatchTable
+from xite_core.matching import Matcher, MatchTable, without_unreadable
 from xite_core.options import AugmentOptions
 from xite_core.types import (
     AugmentedText,
@@ -99,6 +99,7 @@ class Augmenter:
         encoded = encoded or self.encoder.encode(examples)
         languages = self.languages(examples, encoded.vectors)
         table = self._matcher.match(encoded.vectors, self.bundle.pool.columns(languages), options)
+        table = without_unreadable(table, encoded.unreadable)
         matches = self._matches(table, languages)
         made = self._interpolate(examples, encoded.vectors, table, options) if interpolate else [()] * len(examples)
         texts = [

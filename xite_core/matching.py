@@ -162,6 +162,15 @@ def with_thresholds(table: MatchTable, options: AugmentOptions) -> MatchTable:
     return replace(table, reason=reasons)
 
 
+def without_unreadable(table: MatchTable, unreadable: BoolArray) -> MatchTable:
+    """The same matches but those of texts that the encoder cannot read, bool (m,), whatever they scored."""
+    reasons = [
+        AbstentionReason.UNREADABLE if hidden else reason
+        for hidden, reason in zip(unreadable, table.reason, strict=True)
+    ]
+    return replace(table, reason=reasons)
+
+
 def occurrence_skewness(occurrences: IntArray) -> float:
     """Skewness of the k-occurrence: how unevenly the anchors are chosen (hubness; Radovanovic et al. 2010).
 

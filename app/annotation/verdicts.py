@@ -81,11 +81,11 @@ async def _classified(
     encoded = await runtime.encode(resident.encoder, portion)
     prediction = await runtime.in_pool(lambda: predictor.predict(portion, encoded=encoded))
     best = prediction.probabilities.max(axis=1).tolist()
-    found = []
+    unreadable, found = encoded.unreadable, []
     for i, label in enumerate(prediction.labels):
-        sure = best[i] >= minimum
-        reason = None if sure else str(AbstentionReason.MIN_CONFIDENCE)
-        found.append(
-            Verdict(label if sure else None, best[i], reason, int(encoded.n_tokens[i]), bool(encoded.truncated[i]))
-        )
+        reason = None if best[i] >= minimum else str(AbstentionReason.MIN_CONFIDENCE)
+        if unreadable[i]:
+            reason = str(AbstentionReason.UNREADABLE)
+        shown = None if reason else label
+        found.append(Verdict(shown, best[i], reason, int(encoded.n_tokens[i]), bool(encoded.truncated[i])))
     return found

@@ -149,7 +149,10 @@ class MatchItem(BaseModel):
     index: int
     id: str | None
     status: Literal["matched", "abstained"]
-    reason: str | None = Field(description="why it was abstained")
+    reason: str | None = Field(
+        description="why it was abstained: `below_min_cosine`, `below_min_score`, `below_min_confidence`, or "
+        "`unreadable`, where the encoder's vocabulary does not hold the text's script"
+    )
     label: str | None
     confidence: float = Field(description="the label's share in the vote")
     score: float

@@ -28,6 +28,7 @@ PREDICT_ANSWER: dict[str, Any] = {
             "probabilities": {"negative": 0.25, "positive": 0.75},
             "n_tokens": 14,
             "truncated": False,
+            "unreadable": False,
         }
     ],
     "usage": {"tokens": 14, "texts": 1},

@@ -61,6 +61,7 @@ def rendered(outcome: Outcome) -> bytes:
             "probabilities": dict(zip(bundle.labels, probabilities[i].tolist(), strict=True)),
             "n_tokens": int(encoded.n_tokens[i]),
             "truncated": bool(encoded.truncated[i]),
+            "unreadable": bool(encoded.unreadable[i]),
         }
         for i, example in enumerate(outcome.examples)
     ]

@@ -89,7 +89,7 @@ def _together(parts: Sequence[Part]) -> list[Result]:
     merged = merge([part.tokenized for part in parts])
     with stage("encode"):
         vectors = parts[0].encoder.forward(merged)
-    encoded = split(Encoded(vectors, merged.n_tokens, merged.truncated), parts)
+    encoded = split(merged.encoded(vectors), parts)
     results: list[Result] = list(encoded)
     groups: dict[tuple[int, AugmentOptions, bool], list[int]] = {}
     for i, part in enumerate(parts):
@@ -106,11 +106,7 @@ def _together(parts: Sequence[Part]) -> list[Result]:
 def _augment(parts: Sequence[Part], encoded: Sequence[Encoded]) -> list[Augmentation]:
     plan = parts[0].plan
     assert plan is not None
-    together = Encoded(
-        np.concatenate([part.vectors for part in encoded]),
-        np.concatenate([part.n_tokens for part in encoded]),
-        np.concatenate([part.truncated for part in encoded]),
-    )
+    together = Encoded.joined(encoded)
     examples = [example for part in parts for example in part.examples]
     with stage("search"):
         made = plan.augmenter.augment(examples, plan.options, encoded=together, interpolate=plan.interpolate)
@@ -129,15 +125,13 @@ def merge(parts: Sequence[Tokenized]) -> Tokenized:
         list(chain.from_iterable(part.type_ids for part in parts)),
         np.concatenate([part.n_tokens for part in parts]),
         np.concatenate([part.truncated for part in parts]),
+        np.concatenate([part.unknown for part in parts]),
     )
 
 
 def split(encoded: Encoded, parts: Sequence[Part]) -> list[Encoded]:
     """The vectors of each part."""
-    return [
-        Encoded(encoded.vectors[start:stop], encoded.n_tokens[start:stop], encoded.truncated[start:stop])
-        for start, stop in _spans(parts)
-    ]
+    return [encoded.part(slice(start, stop)) for start, stop in _spans(parts)]
 
 
 def _spans(parts: Sequence[Part]) -> list[tuple[int, int]]:

@@ -237,7 +237,8 @@ class Residents:
         bundle = augmenter.bundle
         vector = next(iter(bundle.pool.vectors.values()))[:1]
         example = Example("warm-up", "warm-up" if bundle.manifest.pairs else None)
-        augmenter.augment([example], encoded=Encoded(vector, np.ones(1, np.int64), np.zeros(1, np.bool_)))
+        encoded = Encoded(vector, np.ones(1, np.int64), np.zeros(1, np.bool_), np.zeros(1, np.float32))
+        augmenter.augment([example], encoded=encoded)
 
     def _signature(self, name: str) -> Signature:
         """Changes when the active revision may have changed."""

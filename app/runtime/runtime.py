@@ -82,11 +82,7 @@ class Runtime:
     async def encode(self, encoder: Encoder, examples: Sequence[Example]) -> Encoded:
         """Unit vectors alone; raises as `augment` does."""
         made = [part for part in await self._compute(encoder, examples, None) if isinstance(part, Encoded)]
-        return Encoded(
-            np.concatenate([part.vectors for part in made]),
-            np.concatenate([part.n_tokens for part in made]),
-            np.concatenate([part.truncated for part in made]),
-        )
+        return Encoded.joined(made)
 
     async def in_pool(self, function: Callable[[], T]) -> T:
         """Run short work, such as rendering a big answer, off the event loop."""

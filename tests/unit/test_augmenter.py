@@ -325,3 +325,16 @@ def test_truncation_is_told(augmenter: Augmenter) -> None:
 def test_draws_do_not_depend_on_the_position() -> None:
     options = AugmentOptions(alpha=0.3, n=4)
     np.testing.assert_array_equal(draw_lambdas(TEXTS, options)[::-1], draw_lambdas(TEXTS[::-1], options))
+
+
+def test_a_text_that_the_encoder_cannot_read_is_abstained_however_well_it_matches(
+    augmenter: Augmenter,
+) -> None:
+    examples = [Example("good"), Example("bad")]
+    encoded = augmenter.encoder.encode(examples)
+    hidden = dataclasses.replace(encoded, unknown=np.array([1.0, 0.5], np.float32))
+    made = augmenter.augment(examples, encoded=hidden).texts
+    assert [text.match.reason for text in made] == [AbstentionReason.UNREADABLE, None]
+    assert (made[0].match.status, made[0].match.label, made[0].embeddings) == (Status.ABSTAINED, None, ())
+    assert made[0].match.neighbors
+    assert made[1].embeddings

@@ -90,6 +90,7 @@ class HashingEncoder:
             type_ids=[types for _, types in sequences],
             n_tokens=np.array([sum(len(ids) for ids, _ in row) for row, _ in rows], dtype=np.int64),
             truncated=np.array([cut for _, cut in rows], dtype=np.bool_),
+            unknown=np.zeros(len(rows), np.float32),
         )
 
     def forward(self, tokenized: Tokenized) -> FloatArray:
@@ -111,7 +112,7 @@ class HashingEncoder:
     def encode(self, examples: Sequence[Example]) -> Encoded:
         """`tokenize`, then `forward`."""
         tokenized = self.tokenize(examples)
-        return Encoded(self.forward(tokenized), tokenized.n_tokens, tokenized.truncated)
+        return tokenized.encoded(self.forward(tokenized))
 
     def warmup(self) -> None:
         """Nothing to do."""

@@ -9,6 +9,7 @@ from tokenizers import Encoding, Tokenizer
 
 from xite_core.encoder.inputs import WHERE, check_examples
 from xite_core.encoder.protocol import Tokenized
+from xite_core.encoder.readability import Readability
 from xite_core.encoder.spec import EncoderSpec, PairMode
 from xite_core.errors import RowError
 from xite_core.types import Example
@@ -31,6 +32,7 @@ class ExampleTokenizer:
     def __init__(self, backend: Tokenizer, spec: EncoderSpec) -> None:
         backend.enable_truncation(spec.max_tokens, strategy="longest_first")
         self._backend, self._spec = backend, spec
+        self._readability = Readability(backend)
 
     def __call__(self, examples: Sequence[Example]) -> Tokenized:
         """Tokenize; see `Encoder.tokenize`.
@@ -49,9 +51,11 @@ class ExampleTokenizer:
         if not lengths.all():
             row = int(np.flatnonzero(lengths == 0)[0]) // (2 if split else 1)
             raise RowError(WHERE, row, "the encoder's tokenizer finds no token in it", unit="item")
+        unknown = self._readability.unknown(ids)
         if split:
             lengths, cut = lengths.reshape(-1, 2).sum(axis=1), cut[0::2] | cut[1::2]
-        return Tokenized(ids, self._segments(encodings, pairs and not split), lengths, cut)
+            unknown = unknown.reshape(-1, 2).max(axis=1)
+        return Tokenized(ids, self._segments(encodings, pairs and not split), lengths, cut, unknown)
 
     def _sequences(self, examples: Sequence[Example], split: bool) -> list[str | tuple[str, str]]:
         """One entry a sequence; the sides of a split pair follow each other."""

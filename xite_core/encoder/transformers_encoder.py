@@ -175,7 +175,7 @@ class TransformersEncoder:
     def encode(self, examples: Sequence[Example]) -> Encoded:
         """`tokenize`, then `forward`."""
         tokenized = self.tokenize(examples)
-        return Encoded(self.forward(tokenized), tokenized.n_tokens, tokenized.truncated)
+        return tokenized.encoded(self.forward(tokenized))
 
     def warmup(self) -> None:
         """Run once on a short text."""

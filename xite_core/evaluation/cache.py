@@ -82,7 +82,7 @@ class CachedEncoder:
             self._write(made)
             found.update(made)
         stacked = np.stack([found[key] for key in keys]) if keys else self.encoder.forward(tokenized)
-        return Encoded(stacked, tokenized.n_tokens, tokenized.truncated)
+        return tokenized.encoded(stacked)
 
     def _read(self, keys: Sequence[bytes]) -> dict[bytes, FloatArray]:
         found: dict[bytes, FloatArray] = {}

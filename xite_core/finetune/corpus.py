@@ -67,6 +67,8 @@ class Corpus:
         Classes of the rows.
     validation, source, target, test : list of Example
         Rows; what is missing in ``target`` is the language, which the first vectors tell.
+    unreadable : int
+        Target texts that were left out, since the encoder cannot read them.
     """
 
     labels: tuple[str, ...]
@@ -78,6 +80,7 @@ class Corpus:
     target: list[Example]
     test: list[Example]
     test_codes: IntArray
+    unreadable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +126,8 @@ def gather(inputs: FineTuneInputs) -> Corpus:
     Raises
     ------
     InputError
-        If there is no target text, no held-out English row, a label unknown to the bundle, or a pair where the bundle
-        has single texts (or the reverse).
+        If there is no target text that the encoder can read, no held-out English row, a label unknown to the bundle,
+        or a pair where the bundle has single texts (or the reverse).
     EncoderMismatchError
         If the bundle was built with another encoder.
     """
@@ -143,6 +146,7 @@ def gather(inputs: FineTuneInputs) -> Corpus:
     for where, rows in (("target", inputs.target), ("target_test", inputs.target_test), ("source", inputs.source)):
         _check_form(rows, where, bundle)
     _check_ids(inputs.source, bundle)
+    target = _readable(inputs)
     return Corpus(
         labels=bundle.labels,
         n_anchors=len(bundle.anchors) + len(inputs.source),
@@ -150,9 +154,10 @@ def gather(inputs: FineTuneInputs) -> Corpus:
         validation=validation,
         validation_codes=_codes(validation, "held-out rows", bundle),
         source=list(inputs.source),
-        target=[replace(example, label=None) for example in inputs.target],
+        target=target,
         test=list(inputs.target_test),
         test_codes=_codes(inputs.target_test, "target_test", bundle),
+        unreadable=len(inputs.target) - len(target),
     )
 
 
@@ -220,6 +225,17 @@ def pool_texts(inputs: FineTuneInputs, corpus: Corpus, languages: Sequence[str],
         drawn = np.sort(np.random.default_rng(seed).permutation(len(usable))[:POOL_SIZE])
         chosen[language] = _in_form([usable[i] for i in drawn], inputs.bundle.manifest.pairs)
     return {language: rows for language, rows in chosen.items() if len(rows) > 1}
+
+
+def _readable(inputs: FineTuneInputs) -> list[Example]:
+    """The target texts without their labels, those left out that the encoder cannot read."""
+    readable = ~inputs.encoder.tokenize(inputs.target).unreadable
+    if not readable.any():
+        raise InputError(
+            f"encoder {inputs.encoder.name!r} can read none of the {len(inputs.target)} target texts, since its "
+            "vocabulary does not hold their script; build the bundle with another encoder"
+        )
+    return [replace(example, label=None) for example, kept in zip(inputs.target, readable, strict=True) if kept]
 
 
 def _in_form(rows: list[Example], pairs: bool) -> list[Example]:

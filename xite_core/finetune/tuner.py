@@ -293,6 +293,7 @@ class FineTuner:
                 "english_held_out": len(self.corpus.validation),
                 "target": dict(sorted(Counter(prepared.languages).items())),
                 "target_test": len(self.corpus.test),
+                "target_unreadable": self.corpus.unreadable,
             },
             "matches": state.pairing.summary,
             "curve": state.curve,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
@@ -78,8 +77,7 @@ def _read(request: FileReview, augmenter: Augmenter, console: Console) -> tuple[
                 raise RowError(request.source.name, row, error.problem, "row") from error
             examples += chunk
             progress.update(task, advance=len(chunk))
-    vectors, n_tokens, truncated = zip(*((part.vectors, part.n_tokens, part.truncated) for part in parts), strict=True)
-    return examples, Encoded(np.concatenate(vectors), np.concatenate(n_tokens), np.concatenate(truncated))
+    return examples, Encoded.joined(parts)
 
 
 def _batches(made: Review, order: Order, augmenter: Augmenter) -> Iterator[pa.RecordBatch]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from app.annotation.portions import in_portions
 from app.annotation.review.rendering import rendered
 from app.annotation.review.schemas import ReviewRequest
@@ -41,8 +39,4 @@ async def review_texts(runtime: Runtime, request: ReviewRequest) -> str:
 
 async def _encoded(runtime: Runtime, resident: Resident, examples: Sequence[Example]) -> Encoded:
     parts = await in_portions(examples, lambda portion: runtime.encode(resident.encoder, portion))
-    return Encoded(
-        np.concatenate([part.vectors for part in parts]),
-        np.concatenate([part.n_tokens for part in parts]),
-        np.concatenate([part.truncated for part in parts]),
-    )
+    return Encoded.joined(parts)

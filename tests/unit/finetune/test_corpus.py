@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from tests.support.finetuning import pairs, pool, reviews
 from xite_core.bundle.bundle import Bundle
 from xite_core.encoder.hashing import HashingEncoder
+from xite_core.encoder.protocol import Tokenized
+from xite_core.errors import InputError
 from xite_core.finetune.corpus import (
     FineTuneInputs,
     MemoryIndex,
@@ -65,3 +71,23 @@ def test_memory_index_finds_what_the_bundle_finds(bundle: Bundle) -> None:
     queries = np.array(bundle.anchors.matrix[:7])
     for mine, theirs in zip(index.search(queries, 5), bundle.anchors.search(queries, 5), strict=True):
         assert np.allclose(mine, theirs, atol=1e-6)
+
+
+class HalfBlind(HashingEncoder):
+    """Cannot read texts with an x."""
+
+    def tokenize(self, examples: Sequence[Example]) -> Tokenized:
+        blind = np.array(["x" in example.text for example in examples], np.float32)
+        return replace(super().tokenize(examples), unknown=blind)
+
+
+def test_unreadable_target_texts_are_left_out_and_counted(bundle: Bundle) -> None:
+    texts = [Example("good"), Example("x good"), Example("bad")]
+    corpus = gather(FineTuneInputs(bundle, HalfBlind(), texts))
+    assert [example.text for example in corpus.target] == ["good", "bad"]
+    assert corpus.unreadable == 1
+
+
+def test_only_unreadable_target_texts_are_refused(bundle: Bundle) -> None:
+    with pytest.raises(InputError, match="can read none of the 2 target texts"):
+        gather(FineTuneInputs(bundle, HalfBlind(), [Example("x"), Example("xx")]))

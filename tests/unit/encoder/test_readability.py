@@ -1,0 +1,66 @@
+"""Texts in a script that the vocabulary lacks are told from those that it holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xite_core.encoder import Encoder, EncoderSpec, PairMode, load_encoder
+from xite_core.types import Encoded, Example
+
+READABLE = {
+    "ko": "배송이 빨라서 좋았어요",
+    "ar": "المنتج ممتاز وأنصح به",
+    "ur": "یہ کتاب بہت اچھی ہے",
+    "hi": "यह फ़ोन बहुत अच्छा है",
+    "am": "ይህ ፊልም ጥሩ ነው",
+    "th": "หนังเรื่องนี้ดีมาก",
+    "signs": "10/10 !!! 😀",
+    "one odd word": "the film ქართული is good",
+}
+UNREADABLE = {
+    "georgian": "ძალიან კარგი ფილმი იყო!",
+    "burmese": "ဒီရုပ်ရှင် ကောင်းတယ်",
+    "khmer": "ភាពយន្តល្អណាស់ ១០",
+    "hieroglyphs": "𓀀𓀁𓂀",
+}
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Encoder:
+    return load_encoder("xite-mini")
+
+
+@pytest.mark.parametrize("text", READABLE.values(), ids=READABLE.keys())
+def test_readable(embedded: Encoder, text: str) -> None:
+    assert not embedded.tokenize([Example(text)]).unreadable.any()
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_unreadable(embedded: Encoder, text: str) -> None:
+    assert embedded.tokenize([Example(text)]).unreadable.all()
+
+
+def test_the_share_counts_words_not_signs(embedded: Encoder) -> None:
+    plain, signs = embedded.tokenize([Example("კარგი"), Example("კარგი !!! ... 2024")]).unknown
+    assert plain == signs == 1.0
+    half = embedded.tokenize([Example("film კარგი")]).unknown[0]
+    assert 0 < half < 1
+
+
+def test_a_pair_is_as_readable_as_its_worse_side() -> None:
+    encoder = load_encoder(EncoderSpec("xite-mini", pairs=PairMode.FEATURES))
+    assert encoder.tokenize([Example("a good film", "კარგი ფილმი იყო"), Example("a", "b")]).unreadable.tolist() == [
+        True,
+        False,
+    ]
+
+
+def test_parts_and_wholes_keep_it(embedded: Encoder) -> None:
+    encoded = embedded.encode([Example("good"), Example("კარგი"), Example("bad")])
+    assert encoded.unreadable.tolist() == [False, True, False]
+    parts = [encoded.part(slice(0, 2)), encoded.part(slice(2, 3))]
+    joined = Encoded.joined(parts)
+    assert joined.unknown.tolist() == encoded.unknown.tolist()
+    assert np.array_equal(joined.vectors, encoded.vectors)
+    assert [part.unreadable.tolist() for part in parts] == [[False, True], [False]]

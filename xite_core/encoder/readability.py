@@ -1,0 +1,58 @@
+"""How much of a text the encoder's vocabulary holds: a script that it lacks becomes "unknown" tokens, all alike (ours).
+
+Such texts have nearly the same vector, which matches well, so that nothing else would tell that it means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from xite_core.types import FloatArray, IntArray
+
+UNKNOWN = ("[UNK]", "<unk>")
+"""What tokenizers call the token for what they do not know; those that fall back to bytes never give it."""
+
+
+class Readability:
+    """Looks at token ids.
+
+    Parameters
+    ----------
+    backend : Tokenizer
+        With the vocabulary.
+    """
+
+    def __init__(self, backend: Tokenizer) -> None:
+        size = backend.get_vocab_size()
+        unknown, worded = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+        for piece, token in backend.get_vocab().items():
+            worded[token] = any(map(str.isalpha, piece))
+        worded[[token for token, added in backend.get_added_tokens_decoder().items() if added.special]] = False
+        for name in UNKNOWN:
+            found = backend.token_to_id(name)
+            if found is not None:
+                unknown[found], worded[found] = True, False
+        self._flags = unknown, worded
+
+    def unknown(self, ids: Sequence[Sequence[int]]) -> FloatArray:
+        """Share of unknown tokens among them and the known ones that have a letter.
+
+        Parameters
+        ----------
+        ids : sequence of sequence of int, (n,)
+            Token ids, none empty.
+
+        Returns
+        -------
+        ndarray of float32, (n,)
+            0 to 1; punctuation, digits, emoji and special tokens do not count.
+        """
+        if not len(ids):
+            return np.zeros(0, np.float32)
+        flat = np.concatenate([np.asarray(row, np.int64) for row in ids])
+        starts: IntArray = np.cumsum([0, *map(len, ids)])[:-1]
+        unknown, worded = (np.add.reduceat(flags[flat].astype(np.float32), starts) for flags in self._flags)
+        return np.asarray(unknown / np.maximum(unknown + worded, 1), np.float32)
