@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from xite_core.bundle.derive import bundle_encoder
 from xite_core.bundle.store import BundleStore, check_name
 from xite_core.encoder.registry import default_spec, list_encoders, load_encoder
 from xite_core.encoder.spec import EncoderSpec
+from xite_core.errors import InputError
 from xite_core.records.readers import count_rows, read_examples
 from xite_core.reference import reference_texts
 from xite_core.types import Example, IndexKind
@@ -60,6 +61,8 @@ def build_bundle(request: BuildRequest, console: Console) -> Bundle:
 
         builder = Builder(store, encoder, BuildOptions(request.index, request.validation, seed=request.seed), advance)
         source = read_examples(request.source, labeled=True, columns=request.columns)
+        if request.name in store.names():
+            source = _with_labels_of(open_bundle(store.resolve(request.name)), source, "choose another name")
         bundle = builder.build(request.name, source, pool, origin={"source": request.source.name})
         progress.update(task, description=request.name, completed=sum(bundle.manifest.counts.values()))
     if request.activate:
@@ -90,9 +93,16 @@ def reference_pool(files: Mapping[str, Path]) -> dict[str, Sequence[Example]]:
 
 
 def revise_bundle(
-    home: Path, name: str, add: Path | None, remove: Sequence[str], activate: bool, console: Console
+    home: Path,
+    name: str,
+    add: Path | None,
+    remove: Sequence[str],
+    activate: bool,
+    console: Console,
+    *,
+    new_labels: bool = False,
 ) -> Bundle:
-    """Publish a new revision of the active one, with rows added and removed.
+    """Publish a new revision of the active one, with rows added and removed; labels that are new only if told so.
 
     Raises
     ------
@@ -106,7 +116,23 @@ def revise_bundle(
         task = progress.add_task(f"revising {name}", total=None)
         builder = Builder(store, encoder, progress=lambda stage, done: progress.update(task, advance=done))
         rows = read_examples(add, labeled=True) if add else ()
+        if not new_labels:
+            rows = _with_labels_of(present, rows, "correct it, or say --new-labels")
         bundle = builder.revise(present, add=rows, remove=remove)
     if activate:
         store.activate(name, bundle.revision)
     return bundle
+
+
+def _with_labels_of(bundle: Bundle, chunks: Iterable[list[Example]], advice: str) -> Iterator[list[Example]]:
+    """The rows as they are read; a name keeps its labels, since clients and heads rely on them."""
+    row = 0
+    for chunk in chunks:
+        for example in chunk:
+            row += 1
+            if example.label not in bundle.labels:
+                raise InputError(
+                    f"row {row} has the label {example.label!r}, but bundle {bundle.name!r} holds "
+                    f"{', '.join(bundle.labels)}; {advice}"
+                )
+        yield chunk

@@ -120,6 +120,7 @@ def revise(
     name: Annotated[str, typer.Argument(help="a bundle")],
     add: Annotated[Path | None, typer.Option(help="labeled rows to add: a file as for build")] = None,
     remove: Annotated[list[str] | None, typer.Option(help="id of a row to remove; repeatable")] = None,
+    new_labels: Annotated[bool, typer.Option("--new-labels", help="take labels that the bundle does not hold")] = False,
     activate: ActivateOption = True,
     home_dir: HomeOption = None,
 ) -> None:
@@ -128,8 +129,12 @@ def revise(
 
     if add is None and not remove:
         raise OptionError("add", None, "a file of rows to add, or --remove with an id")
-    bundle = revise_bundle(home_dir or home(), name, add, remove or [], activate, err)
-    print(f"{bundle.name} {bundle.revision}: {bundle.manifest.counts['anchors']:,} examples")
+    bundle = revise_bundle(home_dir or home(), name, add, remove or [], activate, err, new_labels=new_labels)
+    facts = bundle.manifest
+    print(f"{bundle.name} {bundle.revision}: {facts.counts['anchors']:,} examples, {', '.join(bundle.labels)}")
+    if not facts.head:
+        print("it has no head: fine-tune it for predictions, or go back to an earlier revision")
+    print("activated" if activate else "not activated")
 
 
 @cli.command()

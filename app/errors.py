@@ -189,6 +189,13 @@ class JobStateError(ServiceError):
     """The job's state forbids this."""
 
 
+class NeededError(ServiceError):
+    """What is to be deleted is needed by a job that has not ended."""
+
+    def __init__(self, what: str, job_id: str) -> None:
+        super().__init__(f"{what} is needed by job {job_id}, which has not ended; wait for it or cancel it")
+
+
 class IdempotencyError(ServiceError):
     """An idempotency key was used for something else."""
 

@@ -32,6 +32,7 @@ from app.errors import (
     MalformedBodyError,
     MediaTypeError,
     ModelNotFoundError,
+    NeededError,
     NoHeadError,
     NotReadyError,
     RateLimitedError,
@@ -84,6 +85,7 @@ TABLE: dict[type[Exception], Kind] = {
     DeadlineError: Kind(503, "deadline", "The request was not done in time"),
     JobNotFoundError: Kind(404, "unknown-job", "There is no such job"),
     ArtifactNotFoundError: Kind(404, "unknown-artifact", "There is no such artifact"),
+    NeededError: Kind(409, "needed", "A job needs it"),
     JobStateError: Kind(409, "job-state", "The job's state forbids this"),
     IdempotencyError: Kind(422, "idempotency-key", "The idempotency key was used before"),
     JobsAwayError: Kind(503, "jobs-unavailable", "Jobs are not available"),
@@ -140,6 +142,8 @@ def _fields(error: Exception) -> Iterator[dict[str, Any]]:
             yield described(("inputs", error.row), error.problem)
         case FieldError():
             yield error.entry
+        case core.BundleUnnamedError():
+            yield described(("bundle",), str(error))
         case DatasetRefusedError():
             yield from ({"field": "file", **row} for row in error.rows)
         case RequestValidationError():

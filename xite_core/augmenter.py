@@ -13,6 +13,7 @@ from xite_core.errors import RowError
 from xite_core.interpolation import draw_lambdas, lerp, unit
 from xite_core.matching import Matcher, MatchTable, without_unreadable
 from xite_core.options import AugmentOptions
+from xite_core.scripts import plausible
 from xite_core.types import (
     AugmentedText,
     Encoded,
@@ -111,10 +112,18 @@ class Augmenter:
         return Augmentation(texts, options, table.rows)
 
     def languages(self, examples: Sequence[Example], vectors: FloatArray) -> list[str]:
-        """Each text's language tag; where it is missing, the fitted LDA's prediction among the pool's languages."""
-        predicted = self.bundle.subspaces.language.predict(vectors)
-        names = self.bundle.subspaces.language.classes
-        return [example.lang or names[code] for example, code in zip(examples, predicted, strict=True)]
+        """Each text's language tag; where it is missing, the fitted LDA's prediction among the pool's languages.
+
+        Only those are considered that are written in the text's script: the encoder was made to tell languages badly.
+        """
+        subspace = self.bundle.subspaces.language
+        names = [example.lang or "" for example in examples]
+        unknown = [i for i, name in enumerate(names) if not name]
+        if unknown:
+            allowed = np.stack([plausible(examples[i].text, subspace.classes) for i in unknown])
+            for i, code in zip(unknown, subspace.predict(vectors[unknown], allowed), strict=True):
+                names[i] = subspace.classes[code]
+        return names
 
     def _check_form(self, examples: Sequence[Example]) -> None:
         for i, example in enumerate(examples):

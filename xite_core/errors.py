@@ -81,6 +81,10 @@ class BundleNotFoundError(BundleError):
     """No bundle or revision of that name."""
 
 
+class BundleUnnamedError(BundleNotFoundError):
+    """No bundle was named, and there is none or more than one."""
+
+
 class BundleDamagedError(BundleError):
     """A file of the bundle is missing or differs from its hash."""
 

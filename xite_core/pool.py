@@ -49,9 +49,17 @@ class ReferencePool:
         return tuple(self.vectors)
 
     def columns(self, languages: Sequence[str]) -> IntArray:
-        """Hubness column of each language tag, int64 (m,); tags outside the pool share the last column."""
+        """Hubness column of each language tag, int64 (m,); tags outside the pool share the last column.
+
+        A tag with a region or a script (``ko-KR``, ``zh_Hant``) that is not in the pool itself means its language.
+        """
         column = {language: i for i, language in enumerate(self.vectors)}
-        return np.array([column.get(language, len(column)) for language in languages], np.int64)
+
+        def found(tag: str) -> int:
+            primary = tag.replace("_", "-").split("-")[0].lower()
+            return column.get(tag, column.get(primary, len(column)))
+
+        return np.array([found(tag) for tag in languages], np.int64)
 
     def hubness(self, anchors: FloatArray) -> FloatArray:
         """``r_T(s)`` of anchors, float32 (n, L + 1); the last column is the mean over the languages but English."""

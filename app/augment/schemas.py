@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import sys
 from array import array
 from typing import Annotated, Any, Literal
@@ -10,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
+
+from app.languages import EXPECTED, LANGUAGE_SHAPE
 
 ScoringName = Literal["cosine", "margin", "csls"]
 VotingName = Literal["nearest", "weighted"]
@@ -29,6 +32,15 @@ def _usable(text: str) -> str:
     return text
 
 
+def _language(tag: str) -> str:
+    if not re.fullmatch(LANGUAGE_SHAPE, tag):
+        raise PydanticCustomError("language_tag", f"expected {EXPECTED}")
+    return tag
+
+
+LanguageTag = Annotated[
+    str, AfterValidator(_language), Field(max_length=35, json_schema_extra={"pattern": f"^{LANGUAGE_SHAPE}$"})
+]
 Text = Annotated[str, AfterValidator(_usable), Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
 
 NAME_SHAPE: dict[str, Any] = {"pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
@@ -50,9 +62,7 @@ class InputObject(Request):
     text: Text = Field(description="the text, or the premise of a pair")
     text_pair: Text | None = Field(None, description="the other text of a pair, for bundles of pairs")
     id: str | None = Field(None, max_length=512, description="your own name for it, given back")
-    lang: str | None = Field(
-        None, min_length=1, max_length=35, description="language tag such as ko; predicted where absent"
-    )
+    lang: LanguageTag | None = Field(None, description="language tag such as ko; predicted where absent")
 
 
 def _form(value: Any) -> str | None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Depends, Path
 from app.augment.schemas import NAME_SHAPE
 from app.bundles import service
 from app.bundles.schemas import ActivateRequest, BundleDetail, BundleItem, BundleList, Deleted
+from app.jobs.endpoints import JobsDependency
 from app.routing import JsonRoute, problems, runtime_of
 from app.runtime import Runtime
 
@@ -69,6 +70,9 @@ async def roll_back_bundle(runtime: RuntimeDependency, name: NameParameter) -> B
     summary="Delete a revision",
     responses=problems(404, 409, 422, 503),
 )
-async def delete_revision(runtime: RuntimeDependency, name: NameParameter, revision: RevisionParameter) -> Deleted:
-    """Delete a revision that is not active."""
+async def delete_revision(
+    runtime: RuntimeDependency, jobs: JobsDependency, name: NameParameter, revision: RevisionParameter
+) -> Deleted:
+    """Delete a revision that is not active and that no job needs."""
+    await jobs.check_unneeded(f"revision {revision!r}", revision)
     return await service.delete(runtime.residents, name, revision)

@@ -149,13 +149,19 @@ class Flows:
     def augment_all(
         self, inputs: Iterable[Any], chunk: int, progress: Progress | None, options: Mapping[str, Any]
     ) -> Stream[AugmentItem]:
-        """Augment any number of inputs, ``chunk`` at a time; items keep their position in all of the input."""
+        """Augment any number of inputs, ``chunk`` at a time; items keep their position in all of the input.
+
+        Blank texts, such as the empty lines of a file, are passed over.
+        """
         total = len(inputs) if isinstance(inputs, Sized) else None
         done = 0
         for part in chunks(inputs, chunk):
-            answer = yield from self.call(AugmentResponse, "POST", "/augment", augment_body(part, options))
-            for item in answer.data:
-                yield Emit(item.model_copy(update={"index": done + item.index}))
+            said = [i for i, text in enumerate(part) if not isinstance(text, str) or text.strip()]
+            if said:
+                body = augment_body([part[i] for i in said], options)
+                answer = yield from self.call(AugmentResponse, "POST", "/augment", body)
+                for item in answer.data:
+                    yield Emit(item.model_copy(update={"index": done + said[item.index]}))
             done += len(part)
             if progress is not None:
                 progress(done, total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from app.languages import EXPECTED, LANGUAGE_SHAPE
 from xite_core.errors import OptionError
 from xite_core.types import Scoring, SubspaceKind, Voting
 
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 err = Console(stderr=True)
+
+
+def _language(tag: str | None) -> str | None:
+    if tag is not None and not re.fullmatch(LANGUAGE_SHAPE, tag):
+        raise OptionError("lang", tag, EXPECTED)
+    return tag
+
 
 BundleOption = Annotated[str | None, typer.Option(help="its name; default: the only one there is")]
 RevisionOption = Annotated[str | None, typer.Option(help="default: the active one")]
@@ -27,7 +36,10 @@ HomeOption = Annotated[Path | None, typer.Option("--home", help="data directory;
 
 TextsArgument = Annotated[Path, typer.Argument(help="texts: .jsonl, .csv, .parquet or a dataset directory")]
 OutputArgument = Annotated[Path, typer.Argument(help=".parquet, .jsonl, .csv, or no suffix for a dataset directory")]
-RowLanguageOption = Annotated[str | None, typer.Option(help="language of rows that state none; default: predicted")]
+RowLanguageOption = Annotated[
+    str | None, typer.Option(help="language of rows that state none; default: predicted", callback=_language)
+]
+LanguageOption = Annotated[str, typer.Option(help="target language, such as ko", callback=_language)]
 ActivateOption = Annotated[bool, typer.Option(help="make the new revision the active one")]
 
 

@@ -8,12 +8,19 @@ from typing import Annotated
 
 import typer
 
-from app.commands.arguments import ActivateOption, ColumnOption, EncoderOptions, HomeOption, err, named_values
+from app.commands.arguments import (
+    ActivateOption,
+    ColumnOption,
+    EncoderOptions,
+    HomeOption,
+    LanguageOption,
+    err,
+    named_values,
+)
 from app.commands.groups import grouped
 from app.settings import home
 
 UnlabeledOption = Annotated[list[Path], typer.Option(help="file of target texts, labels are ignored; repeatable")]
-LanguageOption = Annotated[str, typer.Option(help="target language, such as ko")]
 
 
 @grouped

@@ -19,6 +19,10 @@ ServerOption = Annotated[
 ]
 
 
+PATIENCE = 20.0
+"""Seconds of waiting for a service that is busy or away: somebody looks at the screen meanwhile."""
+
+
 class ServerError(XiteError):
     """The service refused, or cannot be reached."""
 
@@ -38,7 +42,7 @@ def connected(url: str | None) -> Iterator[Client]:
     if not chosen.startswith(("http://", "https://")):
         raise ServerError(f"server={chosen!r}: expected a URL such as http://127.0.0.1:8000")
     try:
-        with Client(chosen) as client:
+        with Client(chosen, patience=PATIENCE) as client:
             yield client
     except ApiError as error:
         fields = "; ".join(f"{item.get('field')}: {item.get('detail')}" for item in error.errors)

@@ -10,6 +10,7 @@ from app.datasets import examples
 from app.datasets.receiving import received
 from app.datasets.schemas import ID_PATTERN, Dataset, DatasetDeleted, DatasetList
 from app.datasets.service import Datasets, fields_of
+from app.jobs.endpoints import JobsDependency
 from app.routing import JsonRoute, Responses, problems, unless_gone
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=JsonRoute)
@@ -127,7 +128,10 @@ async def get_dataset(datasets: DatasetsDependency, dataset_id: IdParameter) -> 
     return await datasets.get(dataset_id)
 
 
-@router.delete("/{dataset_id}", operation_id="delete_dataset", summary="Delete a dataset", responses=problems(404, 503))
-async def delete_dataset(datasets: DatasetsDependency, dataset_id: IdParameter) -> DatasetDeleted:
-    """Remove a dataset; a job that has read its rows goes on."""
+@router.delete(
+    "/{dataset_id}", operation_id="delete_dataset", summary="Delete a dataset", responses=problems(404, 409, 503)
+)
+async def delete_dataset(datasets: DatasetsDependency, jobs: JobsDependency, dataset_id: IdParameter) -> DatasetDeleted:
+    """Remove a dataset that no job needs."""
+    await jobs.check_unneeded(f"dataset {dataset_id}", dataset_id)
     return await datasets.delete(dataset_id)

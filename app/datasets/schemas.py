@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from app.augment.schemas import Request
+from app.augment.schemas import LanguageTag, Request
 
 Kind = Literal["labeled", "unlabeled"]
 ID_PATTERN = r"^ds_[0-9a-f]{23}$"
 COLUMN_FIELDS = ("text", "text_pair", "label", "id", "lang")
-_LANG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
 def _name(value: str) -> str:
     if not value.strip() or not value.isprintable() or "/" in value or "\\" in value:
         raise PydanticCustomError("dataset_name", "expected printable text without slashes")
-    return value
-
-
-def _lang(value: str) -> str:
-    if not _LANG.fullmatch(value):
-        raise PydanticCustomError("language_tag", "expected a language tag such as ko or pt-BR")
     return value
 
 
@@ -41,7 +33,7 @@ class UploadFields(Request):
     """What is said about a file, as query parameters or as fields of the form."""
 
     name: Annotated[str, AfterValidator(_name)] | None = Field(None, max_length=200)
-    lang: Annotated[str, AfterValidator(_lang)] | None = Field(None, max_length=35)
+    lang: LanguageTag | None = None
     kind: Kind | None = None
     column: list[Annotated[str, AfterValidator(_column)]] = Field(default_factory=list, max_length=5)
 

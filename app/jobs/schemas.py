@@ -6,11 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.augment.schemas import LARGEST_SEED, AugmentChoices, Input, Request, Text
+from app.augment.schemas import LARGEST_SEED, AugmentChoices, Input, LanguageTag, Request, Text
 
 BundleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 DatasetId = Annotated[str, Field(pattern=r"^ds_[A-Za-z0-9]{1,64}$")]
-LanguageTag = Annotated[str, Field(min_length=1, max_length=35)]
 Metadata = Annotated[dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field()]
 Status = Literal["queued", "running", "cancelling", "cancelled", "succeeded", "failed"]
 Kind = Literal["finetune", "augment", "build"]

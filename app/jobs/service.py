@@ -7,13 +7,14 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
 import orjson
 from redis import Redis
 
-from app.errors import ArtifactNotFoundError, FieldError, JobsAwayError, JobStateError
+from app.errors import ArtifactNotFoundError, FieldError, JobsAwayError, JobStateError, NeededError
 from app.jobs import checking
 from app.jobs.attempt import attempt_directory
 from app.jobs.connection import AWAY, connect
@@ -112,6 +113,28 @@ class Jobs:
             If there is none of that id.
         """
         return await self._ask(self.store.get, job_id)
+
+    async def check_unneeded(self, what: str, name: str) -> None:
+        """Refuse to delete what a job needs that has not ended; where Redis is away nothing can be told.
+
+        Parameters
+        ----------
+        what : str
+            In words, for the error.
+        name : str
+            Id of a dataset or name of a revision: none is part of another.
+
+        Raises
+        ------
+        NeededError
+            If there is such a job.
+        """
+        if not self.available:
+            return
+        with suppress(JobsAwayError):
+            needing = await self._ask(self.store.needing, name)
+            if needing is not None:
+                raise NeededError(what, needing.id)
 
     async def page(self, after: str | None, limit: int) -> tuple[list[Job], bool]:
         """Jobs, the newest first, and whether there are more."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import orjson
@@ -135,6 +136,14 @@ class JobStore:
         ids = sorted(i.decode() for i in cast("set[bytes]", self._redis.smembers(ACTIVE)))
         found = cast("list[bytes | None]", self._redis.mget([_key(i) for i in ids])) if ids else []
         return [Job.loads(text) for text in found if text is not None and is_of_this_format(text)]
+
+    def needing(self, name: str) -> Job | None:
+        """A job that has not ended and whose specification has a value of that name."""
+        for job in self.active():
+            with suppress(JobNotFoundError):  # deleted meanwhile
+                if not _is_over(job) and _mentions(self.spec(job.id), name):
+                    return job
+        return None
 
     def older_than(self, moment: float) -> list[Job]:
         """Ended jobs made before a moment."""
@@ -316,6 +325,14 @@ class JobStore:
         if change.queue:
             self._queue.put(job, pipe)
         return job
+
+
+def _mentions(value: Any, name: str) -> bool:
+    if isinstance(value, dict):
+        return any(_mentions(part, name) for part in value.values())
+    if isinstance(value, list):
+        return any(_mentions(part, name) for part in value)
+    return bool(value == name)
 
 
 def events_key(job_id: str) -> str:

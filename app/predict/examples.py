@@ -6,7 +6,7 @@ from typing import Any
 
 PREDICT: dict[str, Any] = {
     "two_texts": {
-        "summary": "A bundle that was fine-tuned",
+        "summary": "A bundle of yours that was fine-tuned",
         "value": {
             "bundle": "demo-tuned",
             "inputs": [

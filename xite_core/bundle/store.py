@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from xite_core.bundle.manifest import MANIFEST
 from xite_core.bundle.verify import stamp_path
-from xite_core.errors import BundleDamagedError, BundleError, BundleNotFoundError, OptionError
+from xite_core.errors import BundleDamagedError, BundleError, BundleNotFoundError, BundleUnnamedError, OptionError
 from xite_core.storage import atomic_directory, atomic_file, storage_errors
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -127,13 +127,13 @@ class BundleStore:
 
         Raises
         ------
-        BundleNotFoundError
+        BundleUnnamedError
             If there are none or several.
         """
         names = self.names()
         if len(names) != 1:
             found = "no bundle" if not names else "several bundles (" + ", ".join(names) + ")"
-            raise BundleNotFoundError(f"{found} in {self.root}; name one, or build one with 'xite build'")
+            raise BundleUnnamedError(f"{found} in {self.root}; name one, or build one with 'xite build'")
         return names[0]
 
     @contextmanager

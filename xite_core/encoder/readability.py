@@ -27,15 +27,16 @@ class Readability:
 
     def __init__(self, backend: Tokenizer) -> None:
         size = backend.get_vocab_size()
-        unknown, worded = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+        unknown, worded, content = np.zeros(size, np.bool_), np.zeros(size, np.bool_), np.ones(size, np.bool_)
         for piece, token in backend.get_vocab().items():
             worded[token] = any(map(str.isalpha, piece))
-        worded[[token for token, added in backend.get_added_tokens_decoder().items() if added.special]] = False
+        special = [token for token, added in backend.get_added_tokens_decoder().items() if added.special]
+        worded[special] = content[special] = False
         for name in UNKNOWN:
             found = backend.token_to_id(name)
             if found is not None:
-                unknown[found], worded[found] = True, False
-        self._flags = unknown, worded
+                unknown[found], worded[found], content[found] = True, False, True
+        self._flags = unknown, worded, content
 
     def unknown(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Share of unknown tokens among them and the known ones that have a letter.
@@ -48,11 +49,14 @@ class Readability:
         Returns
         -------
         ndarray of float32, (n,)
-            0 to 1; punctuation, digits, emoji and special tokens do not count.
+            0 to 1; punctuation, digits, emoji and special tokens do not count. 1 where nothing but special tokens is
+            left of a text, as of invisible characters.
         """
         if not len(ids):
             return np.zeros(0, np.float32)
         flat = np.concatenate([np.asarray(row, np.int64) for row in ids])
         starts: IntArray = np.cumsum([0, *map(len, ids)])[:-1]
-        unknown, worded = (np.add.reduceat(flags[flat].astype(np.float32), starts) for flags in self._flags)
-        return np.asarray(unknown / np.maximum(unknown + worded, 1), np.float32)
+        sums = (np.add.reduceat(flags[flat].astype(np.float32), starts) for flags in self._flags)
+        unknown, worded, content = sums
+        share = unknown / np.maximum(unknown + worded, 1)
+        return np.where(content > 0, share, 1).astype(np.float32)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from app.annotation.schemas import LabelChoices
-from app.augment.schemas import BundleReference, Request, Text, Usage
+from app.augment.schemas import BundleReference, LanguageTag, Request, Text, Usage
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -64,7 +64,7 @@ class DoccanoRequest(LabelChoices):
 
     text: Text = Field(description="`{{ text }}` in the template of the request")
     text_pair: Text | None = Field(None, description="the other text of a pair, for bundles of pairs")
-    lang: str | None = Field(None, min_length=1, max_length=35, description="language tag; predicted where absent")
+    lang: LanguageTag | None = Field(None, description="language tag; predicted where absent")
 
 
 class DoccanoLabel(BaseModel):

@@ -36,6 +36,7 @@ BODIES: list[tuple[str, object, int, str | None]] = [
     ("unknown option", body(min_cosin=0.5), 422, "min_cosin"),
     ("unknown inner option", body(interpolation={"lambda": 0.5}), 422, "interpolation.lambda"),
     ("unknown field of an input", {"inputs": [{"text": "a", "language": "ko"}]}, 422, "inputs[0].language"),
+    ("name of a language", {"inputs": [{"text": "a", "lang": "korean"}]}, 422, "inputs[0].lang"),
     ("unknown scoring", body(scoring="euclid"), 422, "scoring"),
     ("unknown include", body(include=["vectors"]), 422, "include[0]"),
     ("unknown bundle", body(bundle="nothing"), 404, None),

@@ -83,6 +83,7 @@ def test_build_refuses_an_unusable_file(xite: Command, bad: tuple[str, str]) -> 
         (("--scoring", "euclid"), "--scoring"),
         (("--lambda", "0.5"), "--lambda"),
         (("--column", "text"), "column='text': expected NAME=VALUE"),
+        (("--lang", "korean"), "lang='korean': expected a language tag such as ko"),
         (("--bundle", "nobody"), "no bundle 'nobody'"),
         (("--bundle", "../demo"), "bundle='../demo'"),
     ],
@@ -176,3 +177,10 @@ def test_a_full_disk_is_told(xite: Command, small_disk) -> None:
         line = xite.refuse("build", demo_file("reviews", "en"), *BUILD, "--home", disk)
         assert f"cannot write {disk}" in line
         assert not [path for path in disk.rglob("*") if path.is_file()]
+
+
+def test_build_keeps_the_labels_of_a_name(xite: Command) -> None:
+    rows = [{"text": f"text {i}", "label": str(i % 2)} for i in range(20)]
+    (xite.folder / "other.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    refusal = xite.refuse("build", "other.jsonl", "--name", "demo", "--encoder", "hashing")
+    assert "row 1 has the label '0', but bundle 'demo' holds negative, positive; choose another name" in refusal

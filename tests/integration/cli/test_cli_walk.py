@@ -171,3 +171,15 @@ def test_revise_adds_and_removes(xite: Command) -> None:
     assert sum(after["counts"].values()) == sum(facts["counts"].values()) - 1
     assert after["origin"]["parent"] == facts["revision"]
     assert "no such id" in xite.refuse("revise", "demo", "--remove", "en-r001")
+
+
+def test_revise_keeps_the_labels_and_tells_what_is_missing(xite: Command) -> None:
+    (xite.folder / "odd.jsonl").write_text(
+        json.dumps({"text": "Fine.", "label": "positive"}) + "\n" + json.dumps({"text": "So so.", "label": "neutral"})
+    )
+    refusal = xite.refuse("revise", "demo", "--add", "odd.jsonl")
+    assert "row 2 has the label 'neutral', but bundle 'demo' holds negative, positive" in refusal
+    said = xite.succeed("revise", "demo", "--remove", "en-r003", "--no-activate")
+    assert "negative, positive" in said
+    assert "it has no head" in said
+    assert "not activated" in said

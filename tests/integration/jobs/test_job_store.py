@@ -257,3 +257,16 @@ class Life(RuleBasedStateMachine):
 def test_the_life_of_a_job(store: JobStore) -> None:
     checked = settings(max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(type("OneLife", (Life,), {"store": store}), settings=checked)
+
+
+def test_what_a_job_needs_is_known_until_it_ends(store: JobStore) -> None:
+    job = store.create(
+        new(), {"request": {"target": {"dataset": "ds_1"}, "pool": [{"dataset": "ds_2"}]}, "revision": "r7"}
+    )
+    assert [store.needing(name) for name in ("ds_1", "ds_2", "r7")] == [job, job, job]
+    assert store.needing("ds_") is None
+    claimed = store.claim(job.id, 1, "worker")
+    assert claimed is not None
+    assert store.needing("r7") is not None
+    store.finish(claimed, JobStatus.SUCCEEDED, result={})
+    assert store.needing("ds_1") is None

@@ -112,6 +112,11 @@ def test_large_inputs_go_in_chunks_with_progress() -> None:
     assert seen[3:] == [(10, None), (20, None), (25, None)]
 
 
+def test_blank_lines_are_passed_over_and_positions_kept() -> None:
+    items = list(sync_client(answer).augment_all(["one\n", "\n", "  ", "four", "", ""], chunk=2))
+    assert [item.index for item in items] == [0, 3]
+
+
 def test_chunks_stay_below_the_cap_on_bodies() -> None:
     sizes: list[int] = []
 

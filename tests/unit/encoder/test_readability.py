@@ -23,6 +23,7 @@ UNREADABLE = {
     "burmese": "ဒီရုပ်ရှင် ကောင်းတယ်",
     "khmer": "ភាពយន្តល្អណាស់ ១០",
     "hieroglyphs": "𓀀𓀁𓂀",
+    "invisible": "\u200b\ufeff",
 }
 
 

@@ -52,7 +52,7 @@ def test_rows_are_added_with_the_tuned_encoder(tuned: Bundle, tmp_path: Path, ho
 
 
 def test_another_label_leaves_the_head_behind(tuned: Bundle, tmp_path: Path, home: Path) -> None:
-    made = revise_bundle(home, "tiny", rows_file(tmp_path, "mixed"), [], True, QUIET)
+    made = revise_bundle(home, "tiny", rows_file(tmp_path, "mixed"), [], True, QUIET, new_labels=True)
     assert not has_head(made)
     assert made.manifest.head == {}
     assert has_own_encoder(made.manifest)
