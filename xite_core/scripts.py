@@ -71,13 +71,10 @@ def plausible(text: str, languages: Sequence[str]) -> BoolArray:
     ndarray of bool, (L,)
         All true where the script tells nothing: no letters, a script that is not known, or none of the languages.
     """
-    counted = Counter(script for script in map(script_of, text[:_LOOK]) if script)
     everything = np.ones(len(languages), np.bool_)
-    if not counted:
+    script = main_script(text)
+    if script is None:
         return everything
-    script = counted.most_common(1)[0][0]
-    if script == "CJK" and counted["HIRAGANA"] + counted["KATAKANA"]:
-        script = "HIRAGANA"  # Chinese has no syllabary
     primary = [language.lower().split("-")[0] for language in languages]
     if script == "LATIN":
         found = np.array([language not in _NEVER_LATIN for language in primary], np.bool_)
@@ -94,6 +91,15 @@ def _told(text: str) -> frozenset[str]:
     counts = {letters: sum(character in letters for character in text) for letters in _TELLING}
     best = max(counts, key=lambda letters: counts[letters])
     return _TELLING[best] if counts[best] else _EVERY
+
+
+def main_script(text: str) -> str | None:
+    """Script of most letters of a text's beginning; a syllabary among Chinese characters is Japanese."""
+    counted = Counter(script for script in map(script_of, text[:_LOOK]) if script)
+    if not counted:
+        return None
+    script = counted.most_common(1)[0][0]
+    return "HIRAGANA" if script == "CJK" and counted["HIRAGANA"] + counted["KATAKANA"] else script
 
 
 @lru_cache(maxsize=16384)

@@ -13,9 +13,6 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-UNREADABLE = 0.75
-"""Share of unknown tokens from which on a text's vector means nothing (ours): 1 of 30,000 Korean reviews has more."""
-
 
 class Scoring(StrEnum):
     """How an anchor and a target text are compared (METHOD step 1)."""
@@ -92,11 +89,6 @@ class Example:
     lang: str | None = None
 
 
-def unreadable(unknown: FloatArray) -> BoolArray:
-    """From which share of unknown tokens, float32 (n,), a text counts as unreadable, bool (n,)."""
-    return np.greater_equal(unknown, UNREADABLE)
-
-
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """Unit vectors of some texts and what the tokenizer did to them.
@@ -109,26 +101,21 @@ class Encoded:
         Tokens that were encoded, special tokens included.
     truncated : ndarray of bool, (n,)
         Whether the text was cut to the encoder's maximum.
-    unknown : ndarray of float32, (n,)
-        Share of the text that the encoder's vocabulary does not hold, 0 to 1.
+    unreadable : ndarray of bool, (n,)
+        Whether the encoder's vocabulary holds so little of the text that its vector means nothing.
     """
 
     vectors: FloatArray
     n_tokens: IntArray
     truncated: BoolArray
-    unknown: FloatArray
+    unreadable: BoolArray
 
     def __len__(self) -> int:
         return len(self.vectors)
 
-    @property
-    def unreadable(self) -> BoolArray:
-        """Which texts the encoder knows too little of for their vector to mean anything, bool (n,)."""
-        return unreadable(self.unknown)
-
     def part(self, rows: slice) -> Encoded:
         """Some of the texts."""
-        return Encoded(self.vectors[rows], self.n_tokens[rows], self.truncated[rows], self.unknown[rows])
+        return Encoded(self.vectors[rows], self.n_tokens[rows], self.truncated[rows], self.unreadable[rows])
 
     @classmethod
     def joined(cls, parts: Sequence[Encoded]) -> Encoded:
@@ -137,7 +124,7 @@ class Encoded:
             np.concatenate([part.vectors for part in parts]),
             np.concatenate([part.n_tokens for part in parts]),
             np.concatenate([part.truncated for part in parts]),
-            np.concatenate([part.unknown for part in parts]),
+            np.concatenate([part.unreadable for part in parts]),
         )
 
 

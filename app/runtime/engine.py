@@ -125,7 +125,7 @@ def merge(parts: Sequence[Tokenized]) -> Tokenized:
         list(chain.from_iterable(part.type_ids for part in parts)),
         np.concatenate([part.n_tokens for part in parts]),
         np.concatenate([part.truncated for part in parts]),
-        np.concatenate([part.unknown for part in parts]),
+        np.concatenate([part.unreadable for part in parts]),
     )
 
 

@@ -237,7 +237,7 @@ class Residents:
         bundle = augmenter.bundle
         vector = next(iter(bundle.pool.vectors.values()))[:1]
         example = Example("warm-up", "warm-up" if bundle.manifest.pairs else None)
-        encoded = Encoded(vector, np.ones(1, np.int64), np.zeros(1, np.bool_), np.zeros(1, np.float32))
+        encoded = Encoded(vector, np.ones(1, np.int64), np.zeros(1, np.bool_), np.zeros(1, np.bool_))
         augmenter.augment([example], encoded=encoded)
 
     def _signature(self, name: str) -> Signature:

@@ -332,7 +332,7 @@ def test_a_text_that_the_encoder_cannot_read_is_abstained_however_well_it_matche
 ) -> None:
     examples = [Example("good"), Example("bad")]
     encoded = augmenter.encoder.encode(examples)
-    hidden = dataclasses.replace(encoded, unknown=np.array([1.0, 0.5], np.float32))
+    hidden = dataclasses.replace(encoded, unreadable=np.array([True, False]))
     made = augmenter.augment(examples, encoded=hidden).texts
     assert [text.match.reason for text in made] == [AbstentionReason.UNREADABLE, None]
     assert (made[0].match.status, made[0].match.label, made[0].embeddings) == (Status.ABSTAINED, None, ())

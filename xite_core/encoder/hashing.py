@@ -90,7 +90,7 @@ class HashingEncoder:
             type_ids=[types for _, types in sequences],
             n_tokens=np.array([sum(len(ids) for ids, _ in row) for row, _ in rows], dtype=np.int64),
             truncated=np.array([cut for _, cut in rows], dtype=np.bool_),
-            unknown=np.zeros(len(rows), np.float32),
+            unreadable=np.zeros(len(rows), np.bool_),
         )
 
     def forward(self, tokenized: Tokenized) -> FloatArray:

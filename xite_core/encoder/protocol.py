@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from xite_core.encoder.spec import EncoderSpec
-from xite_core.types import BoolArray, Encoded, Example, FloatArray, IntArray, unreadable
+from xite_core.types import BoolArray, Encoded, Example, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +24,19 @@ class Tokenized:
         Tokens of each text or pair.
     truncated : ndarray of bool, (n,)
         Whether it was cut.
-    unknown : ndarray of float32, (n,)
-        Share of it that the vocabulary does not hold, 0 to 1; of a pair in ``features`` mode that of its worse side.
+    unreadable : ndarray of bool, (n,)
+        Whether the vocabulary holds next to nothing of it; of a pair in ``features`` mode, of either side.
     """
 
     ids: list[list[int]]
     type_ids: list[list[int]]
     n_tokens: IntArray
     truncated: BoolArray
-    unknown: FloatArray
-
-    @property
-    def unreadable(self) -> BoolArray:
-        """Which texts the encoder knows too little of for their vector to mean anything, bool (n,)."""
-        return unreadable(self.unknown)
+    unreadable: BoolArray
 
     def encoded(self, vectors: FloatArray) -> Encoded:
         """With the vectors that `Encoder.forward` made of it, float32 (n, d)."""
-        return Encoded(vectors, self.n_tokens, self.truncated, self.unknown)
+        return Encoded(vectors, self.n_tokens, self.truncated, self.unreadable)
 
 
 class Encoder(Protocol):

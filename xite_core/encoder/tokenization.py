@@ -44,18 +44,20 @@ class ExampleTokenizer:
         """
         pairs = check_examples(examples)
         split = pairs and self._spec.pairs is PairMode.FEATURES
-        encodings = self._backend.encode_batch_fast(self._sequences(examples, split))
+        sequences = self._sequences(examples, split)
+        encodings = self._backend.encode_batch_fast(sequences)
         ids = [encoding.ids for encoding in encodings]
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
         cut = np.fromiter((bool(encoding.overflowing) for encoding in encodings), dtype=np.bool_, count=len(ids))
         if not lengths.all():
             row = int(np.flatnonzero(lengths == 0)[0]) // (2 if split else 1)
             raise RowError(WHERE, row, "the encoder's tokenizer finds no token in it", unit="item")
-        unknown = self._readability.unknown(ids)
+        texts = [part if isinstance(part, str) else " ".join(part) for part in sequences]
+        unreadable = self._readability.unreadable(ids, texts)
         if split:
             lengths, cut = lengths.reshape(-1, 2).sum(axis=1), cut[0::2] | cut[1::2]
-            unknown = unknown.reshape(-1, 2).max(axis=1)
-        return Tokenized(ids, self._segments(encodings, pairs and not split), lengths, cut, unknown)
+            unreadable = unreadable[0::2] | unreadable[1::2]
+        return Tokenized(ids, self._segments(encodings, pairs and not split), lengths, cut, unreadable)
 
     def _sequences(self, examples: Sequence[Example], split: bool) -> list[str | tuple[str, str]]:
         """One entry a sequence; the sides of a split pair follow each other."""

@@ -17,9 +17,9 @@ from xite_core.types import AbstentionReason, Encoded, Example
 ENCODER = HashingEncoder()
 
 
-def part(texts: Sequence[str], unknown: Sequence[float], plan: Plan | None, loop: asyncio.AbstractEventLoop) -> Part:
+def part(texts: Sequence[str], unreadable: Sequence[bool], plan: Plan | None, loop: asyncio.AbstractEventLoop) -> Part:
     examples = [Example(text) for text in texts]
-    tokenized = replace(ENCODER.tokenize(examples), unknown=np.array(unknown, np.float32))
+    tokenized = replace(ENCODER.tokenize(examples), unreadable=np.array(unreadable))
     return Part(object(), ENCODER, examples, tokenized, plan, 0.0, loop.create_future())
 
 
@@ -27,9 +27,9 @@ def test_unreadable_texts_are_known_after_merging_and_splitting(bundle: Bundle) 
     loop = asyncio.new_event_loop()
     plan = Plan(Augmenter(bundle, ENCODER), bundle.options, True)
     parts = [
-        part(["good", "bad"], [0.0, 1.0], plan, loop),
-        part(["fine"], [0.8], None, loop),
-        part(["poor"], [0.2], plan, loop),
+        part(["good", "bad"], [False, True], plan, loop),
+        part(["fine"], [True], None, loop),
+        part(["poor"], [False], plan, loop),
     ]
     first, vectors, last = run_batch(parts)
     loop.close()

@@ -17,9 +17,11 @@ READABLE = {
     "th": "หนังเรื่องนี้ดีมาก",
     "signs": "10/10 !!! 😀",
     "one odd word": "the film ქართული is good",
+    "rare syllables of a script that it holds": "쩝. 걍... 퉤퉤퉤",
 }
 UNREADABLE = {
     "georgian": "ძალიან კარგი ფილმი იყო!",
+    "georgian with signs": "კარგი !!! ... 2024",
     "burmese": "ဒီရုပ်ရှင် ကောင်းတယ်",
     "khmer": "ភាពយន្តល្អណាស់ ១០",
     "hieroglyphs": "𓀀𓀁𓂀",
@@ -42,13 +44,6 @@ def test_unreadable(embedded: Encoder, text: str) -> None:
     assert embedded.tokenize([Example(text)]).unreadable.all()
 
 
-def test_the_share_counts_words_not_signs(embedded: Encoder) -> None:
-    plain, signs = embedded.tokenize([Example("კარგი"), Example("კარგი !!! ... 2024")]).unknown
-    assert plain == signs == 1.0
-    half = embedded.tokenize([Example("film კარგი")]).unknown[0]
-    assert 0 < half < 1
-
-
 def test_a_pair_is_as_readable_as_its_worse_side() -> None:
     encoder = load_encoder(EncoderSpec("xite-mini", pairs=PairMode.FEATURES))
     assert encoder.tokenize([Example("a good film", "კარგი ფილმი იყო"), Example("a", "b")]).unreadable.tolist() == [
@@ -62,6 +57,6 @@ def test_parts_and_wholes_keep_it(embedded: Encoder) -> None:
     assert encoded.unreadable.tolist() == [False, True, False]
     parts = [encoded.part(slice(0, 2)), encoded.part(slice(2, 3))]
     joined = Encoded.joined(parts)
-    assert joined.unknown.tolist() == encoded.unknown.tolist()
+    assert joined.unreadable.tolist() == encoded.unreadable.tolist()
     assert np.array_equal(joined.vectors, encoded.vectors)
     assert [part.unreadable.tolist() for part in parts] == [[False, True], [False]]

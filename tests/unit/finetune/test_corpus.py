@@ -77,8 +77,8 @@ class HalfBlind(HashingEncoder):
     """Cannot read texts with an x."""
 
     def tokenize(self, examples: Sequence[Example]) -> Tokenized:
-        blind = np.array(["x" in example.text for example in examples], np.float32)
-        return replace(super().tokenize(examples), unknown=blind)
+        blind = np.array(["x" in example.text for example in examples])
+        return replace(super().tokenize(examples), unreadable=blind)
 
 
 def test_unreadable_target_texts_are_left_out_and_counted(bundle: Bundle) -> None:
