@@ -44,16 +44,21 @@ _OWN: dict[str, frozenset[str]] = {
 """Languages that are written in a script, by the first word of its letters' Unicode names."""
 
 _TELLING = {
-    frozenset("ٹڈڑںےہھ"): frozenset({"pnb", "ur"}),
-    frozenset("ةىكيأإ"): frozenset({"ar"}),
-    frozenset("ґєії"): frozenset({"uk"}),
-    frozenset("ыэё"): frozenset({"be", "kk", "ky", "mn", "ru"}),
+    frozenset("ٹڈڑںےہ"): frozenset({"ks", "pnb", "ur"}),
+    frozenset("ةأإيك"): frozenset({"ar", "ckb", "fa", "ps", "sd", "ug"}),
 }
-"""Letters that one language has and another of the same script has not."""
+"""Letters of the Arabic script that these languages have and its others have not."""
 
-_LATIN_TOO = frozenset({"sr"})
+_KANA = 0.1
+"""Share of letters in a syllabary from which on Chinese characters are read as Japanese."""
+
+_LATIN_TOO = frozenset({"kk", "sr", "ug"})
 _EVERY = frozenset().union(*_OWN.values())
 _NEVER_LATIN = _EVERY - _LATIN_TOO
+_LATIN = frozenset(
+    "cs da de en es et fi fr ha hr hu id ig it lt lv ms nl no pl pt ro sk sl sv sw tl tr vi yo zu".split()  # noqa: SIM905
+)
+"""Languages that are never in a script of the table above; what neither table lists may be in any."""
 
 
 def plausible(text: str, languages: Sequence[str]) -> BoolArray:
@@ -64,7 +69,7 @@ def plausible(text: str, languages: Sequence[str]) -> BoolArray:
     text : str
         Any text.
     languages : sequence of str, (L,)
-        Language tags; only the part before the first hyphen counts.
+        Language tags; only the part before the first hyphen or underscore counts.
 
     Returns
     -------
@@ -75,14 +80,17 @@ def plausible(text: str, languages: Sequence[str]) -> BoolArray:
     script = main_script(text)
     if script is None:
         return everything
-    primary = [language.lower().split("-")[0] for language in languages]
+    primary = [language.lower().replace("_", "-").split("-")[0] for language in languages]
     if script == "LATIN":
         found = np.array([language not in _NEVER_LATIN for language in primary], np.bool_)
     else:
         written = _OWN.get(script, frozenset())
         told = written & _told(text[:_LOOK])
         chosen = told if told & set(primary) else written
-        found = np.array([language in chosen for language in primary], np.bool_)
+        listed = np.array([language in chosen for language in primary], np.bool_)
+        if not listed.any():
+            return everything
+        found = listed | np.array([language not in _EVERY | _LATIN for language in primary], np.bool_)
     return found if found.any() else everything
 
 
@@ -99,7 +107,8 @@ def main_script(text: str) -> str | None:
     if not counted:
         return None
     script = counted.most_common(1)[0][0]
-    return "HIRAGANA" if script == "CJK" and counted["HIRAGANA"] + counted["KATAKANA"] else script
+    kana = counted["HIRAGANA"] + counted["KATAKANA"]
+    return "HIRAGANA" if script == "CJK" and kana >= _KANA * counted.total() else script
 
 
 @lru_cache(maxsize=16384)

@@ -73,6 +73,6 @@ async def roll_back_bundle(runtime: RuntimeDependency, name: NameParameter) -> B
 async def delete_revision(
     runtime: RuntimeDependency, jobs: JobsDependency, name: NameParameter, revision: RevisionParameter
 ) -> Deleted:
-    """Delete a revision that is not active and that no job needs."""
+    """Delete a revision that is not active and that no unfinished job is known to need."""
     await jobs.check_unneeded(f"revision {revision!r}", revision)
     return await service.delete(runtime.residents, name, revision)

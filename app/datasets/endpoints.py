@@ -132,6 +132,6 @@ async def get_dataset(datasets: DatasetsDependency, dataset_id: IdParameter) -> 
     "/{dataset_id}", operation_id="delete_dataset", summary="Delete a dataset", responses=problems(404, 409, 503)
 )
 async def delete_dataset(datasets: DatasetsDependency, jobs: JobsDependency, dataset_id: IdParameter) -> DatasetDeleted:
-    """Remove a dataset that no job needs."""
+    """Remove a dataset that no unfinished job is known to need."""
     await jobs.check_unneeded(f"dataset {dataset_id}", dataset_id)
     return await datasets.delete(dataset_id)

@@ -329,10 +329,11 @@ class JobStore:
 
 def _mentions(value: Any, name: str) -> bool:
     if isinstance(value, dict):
-        return any(_mentions(part, name) for part in value.values())
+        refers = any(value.get(key) == name for key in ("dataset", "revision"))
+        return refers or any(_mentions(part, name) for part in value.values())
     if isinstance(value, list):
         return any(_mentions(part, name) for part in value)
-    return bool(value == name)
+    return False
 
 
 def events_key(job_id: str) -> str:

@@ -37,3 +37,17 @@ def test_regions_and_unheard_languages() -> None:
 
 def test_script_of_signs() -> None:
     assert [script_of(sign) for sign in ("a", "ㅋ", "7", " ", "\u200b")] == ["LATIN", "HANGUL", None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "pool", "expected"),
+    [
+        ("Мені кітап керек", ("kk", "ru", "uk"), [True, True, True]),
+        ("Бу бик яхшы", ("tt", "ru", "de"), [True, True, False]),
+        ("很好", ("zh_Hant", "ja"), [True, True]),
+        ("这是优の良品商店,很好", ("zh", "ja"), [True, True]),
+        ("كتاب", ("sd", "ur", "ar"), [True, False, True]),
+    ],
+)
+def test_what_cannot_be_told_is_left_to_the_vectors(text: str, pool: tuple[str, ...], expected: list[bool]) -> None:
+    assert plausible(text, pool).tolist() == expected

@@ -34,15 +34,18 @@ class Readability:
     """
 
     def __init__(self, backend: Tokenizer) -> None:
-        vocabulary, size = backend.get_vocab(), backend.get_vocab_size()
+        vocabulary = backend.get_vocab()
+        size = max(vocabulary.values(), default=0) + 1  # ids may have gaps
+        special = {token for token, added in backend.get_added_tokens_decoder().items() if added.special}
         unknown, worded, content = np.zeros(size, np.bool_), np.zeros(size, np.bool_), np.ones(size, np.bool_)
         pieces: Counter[str] = Counter()
         for piece, token in vocabulary.items():
+            if token in special:
+                continue
             scripts = {script for script in map(script_of, piece) if script}
             worded[token] = bool(scripts)
             pieces.update(scripts)
-        special = [token for token, added in backend.get_added_tokens_decoder().items() if added.special]
-        worded[special] = content[special] = False
+        content[sorted(special)] = False
         for name in UNKNOWN:
             found = backend.token_to_id(name)
             if found is not None:
