@@ -49,7 +49,7 @@ _TELLING = {
 }
 """Letters of the Arabic script that these languages have and its others have not."""
 
-_KANA = 0.1
+_KANA = 0.2
 """Share of letters in a syllabary from which on Chinese characters are read as Japanese."""
 
 _LATIN_TOO = frozenset({"kk", "sr", "ug"})
