@@ -12,6 +12,7 @@ import structlog
 from app.auth.keyring import check_exposure
 from app.logs import configure_logs
 from app.processes import redis_server
+from app.processes.ports import check_port
 from app.processes.supervisor import Program, Supervisor
 from app.settings.service import Settings, export_settings, load_settings
 
@@ -49,12 +50,13 @@ def run(
     Raises
     ------
     OptionError
-        If a setting does not do.
+        If a setting does not do, or nobody can listen on the port.
     """
     chosen = load_settings(
         host=host, port=port, workers=workers, home=home and home.absolute(), default_bundle=bundle, **settings
     )
     check_exposure(chosen)
+    check_port(chosen.host, chosen.port)
     configure_logs(chosen.log_level)
     os.umask(0o077)  # what is uploaded and learned is for this user alone
     url, redis = embedded_redis(chosen)

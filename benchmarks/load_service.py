@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from app.processes.ports import usable_port
 
 BUNDLE = "demo-sentiment"
 
@@ -24,7 +25,7 @@ def serving(home: Path, cores: set[int]) -> Iterator[tuple[int, int]]:
         subprocess.run(
             [sys.executable, "-m", "app", "demo", "--oneshot", "--home", str(home)], env=environment, check=True
         )
-    port = _free_port()
+    port = usable_port("127.0.0.1", 0)
     command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--bundle", BUNDLE]
     alone = environment | {"XITE_JOB_WORKERS": "0"}
     process = subprocess.Popen(command, env=alone, preexec_fn=lambda: os.sched_setaffinity(0, cores))
@@ -44,9 +45,3 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
         except OSError:
             time.sleep(0.2)
     raise RuntimeError(f"the service ended with status {process.returncode}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from app.processes.ports import usable_port
 from app.settings import set_threads
 
 SEED = 0
@@ -92,7 +92,7 @@ def measure(home: Path, requests: list[list[str]], clients: int) -> dict[str, An
     texts = sum(map(len, requests))
     library_wall, library_cpu = library_seconds(home, requests)
     library = texts / library_wall
-    port = free_port()
+    port = usable_port("127.0.0.1", 0)
     environment = {**os.environ, "XITE_HOME": str(home), "XITE_PORT": str(port), "XITE_LOG_LEVEL": "warning"}
     process = subprocess.Popen([sys.executable, "-m", "app.serve"], env=environment)
     try:
@@ -140,12 +140,6 @@ def library_seconds(home: Path, requests: list[list[str]]) -> tuple[float, float
     )
     wall, cpu = map(float, done.stdout.split())
     return wall, cpu
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until_ready(port: int) -> float:

@@ -10,7 +10,8 @@ from app.building import BuildRequest, build_bundle
 from app.client import Client
 from app.demo.augmentation import curl_line, show_augmentation
 from app.demo.finetuning import show_finetuning
-from app.demo.process import HOST, serving, usable_port
+from app.demo.process import HOST, serving
+from app.processes.ports import usable_port
 from xite_core.bundle.manifest import read_manifest
 from xite_core.bundle.store import BundleStore
 from xite_core.demo import TARGET_LANGUAGES, demo_file
@@ -31,7 +32,7 @@ def run_demo(home: Path, port: int, console: Console, *, oneshot: bool) -> None:
     """
     if not _is_built(home):
         build_bundle(BuildRequest(home, BUNDLE, demo_file("reviews", "en"), validation=HELD_OUT), console)
-    port = usable_port(port)
+    port = usable_port(HOST, port)
     with serving(home, port, BUNDLE) as service, Client(f"http://{HOST}:{port}") as client:
         client.wait_until_ready()
         for lang in TARGET_LANGUAGES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,24 +33,3 @@ def serving(home: Path, port: int, bundle: str) -> Iterator[subprocess.Popen[str
         if service.poll() is None:
             service.send_signal(signal.SIGTERM)
             service.wait(STOP_SECONDS)
-
-
-def usable_port(wanted: int) -> int:
-    """The wanted port, or any other where that one is taken."""
-    return wanted if _is_free(wanted) else _any_port()
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

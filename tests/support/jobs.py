@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.support.service import NAME, free_port, pool, source
+from tests.support.ports import free_port
+from tests.support.service import NAME, pool, source
 from xite_core.bundle.build import Builder, BuildOptions
 from xite_core.bundle.store import BundleStore
 from xite_core.encoder.hashing import HashingEncoder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.ports import free_port
 from xite_core.bundle.build import Builder, BuildOptions
 from xite_core.bundle.store import BundleStore
 from xite_core.encoder.hashing import HashingEncoder
@@ -62,12 +62,6 @@ class Service:
     @property
     def store(self) -> BundleStore:
         return BundleStore(self.home)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.environments import installed
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 VERSION = "1.23.2"
 USER, PASSWORD = "annotator@example.com", "only-for-this-check"
