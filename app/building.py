@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from xite_core.bundle.build import Builder, BuildOptions
 from xite_core.bundle.bundle import Bundle, open_bundle
 from xite_core.bundle.derive import bundle_encoder
 from xite_core.bundle.store import BundleStore, check_name
+from xite_core.bundle.succession import Succession, succession
 from xite_core.encoder.registry import default_spec, list_encoders, load_encoder
 from xite_core.encoder.spec import EncoderSpec
-from xite_core.errors import InputError
 from xite_core.records.readers import count_rows, read_examples
 from xite_core.reference import reference_texts
 from xite_core.types import Example, IndexKind
@@ -51,7 +51,10 @@ def build_bundle(request: BuildRequest, console: Console) -> Bundle:
     """
     check_name(request.name)
     store = BundleStore(request.home)
-    encoder = load_encoder(encoder_spec(request.encoder))
+    spec, before = encoder_spec(request.encoder), succession(store, request.name)
+    if before:
+        before.check_encoder(spec.name)
+    encoder = load_encoder(spec)
     pool = reference_pool(request.pool)
     with progress_bar(console) as progress:
         task = progress.add_task(f"building {request.name}", total=count_rows(request.source))
@@ -61,9 +64,8 @@ def build_bundle(request: BuildRequest, console: Console) -> Bundle:
 
         builder = Builder(store, encoder, BuildOptions(request.index, request.validation, seed=request.seed), advance)
         source = read_examples(request.source, labeled=True, columns=request.columns)
-        if request.name in store.names():
-            source = _with_labels_of(open_bundle(store.resolve(request.name)), source, "choose another name")
-        bundle = builder.build(request.name, source, pool, origin={"source": request.source.name})
+        rows = before.followed(source) if before else source
+        bundle = builder.build(request.name, rows, pool, origin={"source": request.source.name})
         progress.update(task, description=request.name, completed=sum(bundle.manifest.counts.values()))
     if request.activate:
         store.activate(request.name, bundle.revision)
@@ -117,22 +119,8 @@ def revise_bundle(
         builder = Builder(store, encoder, progress=lambda stage, done: progress.update(task, advance=done))
         rows = read_examples(add, labeled=True) if add else ()
         if not new_labels:
-            rows = _with_labels_of(present, rows, "correct it, or say --new-labels")
+            rows = Succession(present.manifest, "correct it, or say --new-labels").known(rows)
         bundle = builder.revise(present, add=rows, remove=remove)
     if activate:
         store.activate(name, bundle.revision)
     return bundle
-
-
-def _with_labels_of(bundle: Bundle, chunks: Iterable[list[Example]], advice: str) -> Iterator[list[Example]]:
-    """The rows as they are read; a name keeps its labels, since clients and heads rely on them."""
-    row = 0
-    for chunk in chunks:
-        for example in chunk:
-            row += 1
-            if example.label not in bundle.labels:
-                raise InputError(
-                    f"row {row} has the label {example.label!r}, but bundle {bundle.name!r} holds "
-                    f"{', '.join(bundle.labels)}; {advice}"
-                )
-        yield chunk

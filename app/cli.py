@@ -185,7 +185,9 @@ cli.command()(worker)
 def info(
     name: Annotated[str | None, typer.Argument(help="a bundle; default: list all")] = None,
     revision: RevisionOption = None,
-    verify: Annotated[bool, typer.Option(help="hash every file again")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="hash every file again and count those that are whole")
+    ] = False,
     home_dir: HomeOption = None,
 ) -> None:
     """Show the bundles, or one of them."""
@@ -200,7 +202,9 @@ def info(
     facts = bundle.manifest
     shown = ("name", "revision", "created_at", "encoder", "fingerprint", "dimension", "pairs", "labels", "languages",
              "counts", "index", "options", "origin")  # fmt: skip
-    print(json.dumps({field: getattr(facts, field) for field in shown}, ensure_ascii=False, indent=1))
+    values = {field: getattr(facts, field) for field in shown}
+    verified = {"verified": len(facts.files)} if verify else {}  # files whose hash is what the manifest says
+    print(json.dumps(values | verified, ensure_ascii=False, indent=1))
 
 
 def _revisions(store: Any, name: str) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from app.progress import progress_bar
 from xite_core.bundle.bundle import open_bundle
 from xite_core.bundle.derive import bundle_encoder
 from xite_core.bundle.store import BundleStore, check_name
+from xite_core.bundle.succession import succession
 from xite_core.errors import OptionError
+from xite_core.finetune.comparison import ENGLISH_ROWS
 from xite_core.finetune.corpus import FineTuneInputs
 from xite_core.finetune.events import FineTuneEvent, Stage
 from xite_core.finetune.options import FineTuneOptions
@@ -85,6 +87,8 @@ def finetune_bundle(request: FineTuneRequest, console: Console) -> FineTuneResul
     store = BundleStore(request.home)
     bundle = open_bundle(store.resolve(request.bundle or store.only_name(), request.revision))
     name = check_name(request.name or bundle.name)
+    if before := succession(store, name):
+        before.check(str(bundle.manifest.encoder["name"]), bundle.labels, bundle.manifest.pairs)
     options = FineTuneOptions.from_dict({**request.options, "augment": None})
     options = FineTuneOptions.from_dict({**options.as_dict(), "augment": bundle.options.replaced(request.augment)})
     inputs = FineTuneInputs(
@@ -149,6 +153,9 @@ def show_report(report: Mapping[str, Any], passed: bool, where: str, console: Co
     console.print(table)
     verdict = "passed" if passed else "FAILED: not to be activated without a look at the figures"
     console.print(f"gate on English accuracy: {verdict}", highlight=False)
+    worse = [name for name, gain in report["gain"].items() if name != ENGLISH_ROWS and gain["accuracy"]["high"] < 0]
+    if worse:
+        console.print(f"worse than before: {', '.join(worse)}; the gate looks at English alone", highlight=False)
     console.print(f"report, plot, model card: {where}", highlight=False, soft_wrap=True)
 
 

@@ -21,3 +21,5 @@ def progress_bar(console: Console) -> Iterator[Progress]:
     )
     with Progress(*columns, console=console) as progress:
         yield progress
+        for task in progress.tasks:  # a total that was a guess, since a file has blank lines, ends as what was done
+            progress.update(task.id, total=task.completed)

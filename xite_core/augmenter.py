@@ -13,7 +13,6 @@ from xite_core.errors import RowError
 from xite_core.interpolation import draw_lambdas, lerp, unit
 from xite_core.matching import Matcher, MatchTable, without_unreadable
 from xite_core.options import AugmentOptions
-from xite_core.scripts import plausible
 from xite_core.types import (
     AugmentedText,
     Encoded,
@@ -112,17 +111,15 @@ class Augmenter:
         return Augmentation(texts, options, table.rows)
 
     def languages(self, examples: Sequence[Example], vectors: FloatArray) -> list[str]:
-        """Each text's language tag; where it is missing, the fitted LDA's prediction among the pool's languages.
+        """Each text's language tag; where it is missing, the pool's language that it is most likely in.
 
-        Only those are considered that are written in the text's script: the encoder was made to tell languages badly.
+        Its letters tell that, and where they do not, the fitted LDA, whose vectors were made to tell languages badly.
         """
-        subspace = self.bundle.subspaces.language
-        names = [example.lang or "" for example in examples]
+        identifier, subspace = self.bundle.pool.identifier, self.bundle.subspaces.language
+        names = [example.lang or (identifier and identifier.identify(example)) or "" for example in examples]
         unknown = [i for i, name in enumerate(names) if not name]
-        if unknown:
-            allowed = np.stack([plausible(examples[i].text, subspace.classes) for i in unknown])
-            for i, code in zip(unknown, subspace.predict(vectors[unknown], allowed), strict=True):
-                names[i] = subspace.classes[code]
+        for i, code in zip(unknown, subspace.predict(vectors[unknown]), strict=True):
+            names[i] = subspace.classes[code]
         return names
 
     def _check_form(self, examples: Sequence[Example]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xite_core.errors import InputError
+from xite_core.identification import LanguageIdentifier
 from xite_core.matching import mean_of_nearest
 from xite_core.subspace import Subspace, fit_subspace
 from xite_core.types import FloatArray, IntArray
@@ -25,6 +26,8 @@ class ReferencePool:
     ----------
     vectors : mapping of str to ndarray of float32, (p, d)
         At least English and one other language.
+    identifier : LanguageIdentifier, optional
+        Tells these languages apart by the texts that the vectors were made of.
 
     Raises
     ------
@@ -33,6 +36,7 @@ class ReferencePool:
     """
 
     vectors: Mapping[str, FloatArray]
+    identifier: LanguageIdentifier | None = None
 
     def __post_init__(self) -> None:
         for language, rows in self.vectors.items():

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.linalg import eigh
 
 from xite_core.errors import InputError
-from xite_core.types import BoolArray, FloatArray, IntArray, SubspaceKind
+from xite_core.types import FloatArray, IntArray, SubspaceKind
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -67,22 +67,17 @@ class Subspace:
         """``mu + Q Q^T (u - mu)``, float32 (n, d)."""
         return (self.mean + (vectors - self.mean) @ self.basis @ self.basis.T).astype(np.float32)
 
-    def predict(self, vectors: FloatArray, allowed: BoolArray | None = None) -> IntArray:
+    def predict(self, vectors: FloatArray) -> IntArray:
         """Nearest class mean in the LDA metric, int64 (n,): the code of the most likely class under equal priors.
 
         Parameters
         ----------
         vectors : ndarray of float32, (n, d)
             Unit vectors.
-        allowed : ndarray of bool, (n, C), optional
-            Classes that each may have, at least one; all where not given.
         """
         scaled = vectors @ self.scalings
         centres = self.means @ self.scalings
-        distances = (centres**2).sum(1) - 2 * scaled @ centres.T
-        if allowed is not None:
-            distances = np.where(allowed, distances, np.inf)
-        return np.asarray(distances.argmin(1), np.int64)
+        return np.asarray(((centres**2).sum(1) - 2 * scaled @ centres.T).argmin(1), np.int64)
 
 
 def fit_subspace(vectors: FloatArray, codes: IntArray, classes: tuple[str, ...]) -> Subspace:

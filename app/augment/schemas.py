@@ -161,7 +161,7 @@ class MatchItem(BaseModel):
     status: Literal["matched", "abstained"]
     reason: str | None = Field(
         description="why it was abstained: `below_min_cosine`, `below_min_score`, `below_min_confidence`, or "
-        "`unreadable`, where the encoder's vocabulary does not hold the text's script"
+        "`unreadable`, where the encoder's vocabulary does not hold its script, or nothing can be seen in it"
     )
     label: str | None
     confidence: float = Field(description="the label's share in the vote")

@@ -29,7 +29,9 @@ def evaluate(
     unlabeled: UnlabeledOption,
     test: Annotated[list[Path], typer.Option(help="labeled target file, for scoring only; repeatable")],
     lang: LanguageOption,
-    out: Annotated[Path, typer.Option(help="directory of the report; started again, an evaluation goes on there")],
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help="directory of the report; started again, an evaluation goes on there")
+    ],
     english_test: Annotated[
         list[Path] | None,
         typer.Option(help="labeled English file for scoring; default: 15% of the source; repeatable"),

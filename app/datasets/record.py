@@ -67,6 +67,8 @@ class DatasetRecord:
         Whether the rows are text pairs, and whether each has a label.
     bad_rows : BadRows
         Rows that were left out.
+    repeated_id : str, optional
+        An id that several rows have: texts can be augmented with it, a bundle needs ids of its own for its rows.
     """
 
     id: str
@@ -79,6 +81,7 @@ class DatasetRecord:
     pairs: bool
     labeled: bool
     bad_rows: BadRows = field(default_factory=BadRows)
+    repeated_id: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Give JSON values."""

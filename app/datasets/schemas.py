@@ -72,6 +72,9 @@ class Dataset(BaseModel):
     pairs: bool = Field(description="whether the rows are text pairs")
     labeled: bool = Field(description="whether every row has a label")
     bad_rows: BadRowsReport
+    repeated_id: str | None = Field(
+        None, description="an id that several rows have; such a dataset cannot be the labeled source of a bundle"
+    )
 
 
 class DatasetList(BaseModel):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.datasets.intake import Intake, Limits, Upload
@@ -92,7 +93,7 @@ class DatasetStore:
             with atomic_directory(self.root / chosen) as directory:
                 intake = Intake(path, upload, limits or Limits())
                 _write_rows(directory / ROWS, intake.examples())
-                record = _record(chosen, path, upload, intake)
+                record = _record(chosen, path, upload, intake, _repeated_id(directory / ROWS))
                 (directory / RECORD).write_text(json.dumps(record.as_dict(), ensure_ascii=False, indent=1), "utf8")
         except InputError as error:
             detail = str(error).removeprefix(f"{path}: ")
@@ -202,7 +203,14 @@ def _write_rows(path: Path, examples: Iterator[Example]) -> None:
             writer.write_batch(pa.RecordBatch.from_pydict(columns, SCHEMA))
 
 
-def _record(dataset_id: str, path: Path, upload: Upload, intake: Intake) -> DatasetRecord:
+def _repeated_id(path: Path) -> str | None:
+    ids = pq.read_table(path, columns=["id"])["id"].drop_null()
+    counted = pa.table({"id": ids}).group_by("id").aggregate([("id", "count")])
+    repeated = counted.filter(pc.field("id_count") > 1)["id"]
+    return str(repeated[0]) if len(repeated) else None
+
+
+def _record(dataset_id: str, path: Path, upload: Upload, intake: Intake, repeated_id: str | None) -> DatasetRecord:
     if not intake.rows:
         raise InputError("no row can be used")
     return DatasetRecord(
@@ -216,6 +224,7 @@ def _record(dataset_id: str, path: Path, upload: Upload, intake: Intake) -> Data
         pairs=bool(intake.pairs),
         labeled=intake.labeled,
         bad_rows=intake.bad_rows,
+        repeated_id=repeated_id,
     )
 
 

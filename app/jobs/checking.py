@@ -20,7 +20,9 @@ from app.jobs.schemas import (
 )
 from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.bundle.store import BundleStore
+from xite_core.bundle.succession import succession
 from xite_core.encoder.registry import XITE_MINI, list_encoders
+from xite_core.errors import InputError
 from xite_core.options import AugmentOptions
 
 
@@ -61,6 +63,7 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
         if request.bundle is None:
             raise FieldError("a name for the result is needed where the source is no bundle", "bundle")
         labels, pairs = _labels(home, request.source, "source")
+        _check_ids(home, request.source, "source")
         encoder, present = XITE_MINI, AugmentOptions()
     finetune_options(request, present)
     _check_labels_and_form(labels)
@@ -68,6 +71,8 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
     for where, reference in (("annotated", request.annotated), ("target_test", request.target_test)):
         if reference:
             given, given_pairs = _labels(home, reference, where)
+            if where == "annotated":
+                _check_ids(home, reference, where)
             _check_form(given_pairs, pairs, where)
             _check_known(given, labels, where)
     if request.bundle:
@@ -89,6 +94,7 @@ def _build(home: Path, request: BuildRequest) -> dict[str, Any]:
     if request.encoder not in names:
         raise FieldError(f"expected one of {', '.join(names)}", "encoder")
     labels, pairs = _labels(home, request.source, "source")
+    _check_ids(home, request.source, "source")
     _check_labels_and_form(labels)
     for i, part in enumerate(request.pool):
         if part.dataset:
@@ -116,6 +122,24 @@ def _labels(home: Path, reference: LabeledRef, where: str) -> tuple[set[str], bo
     if not record.labeled:
         raise FieldError(f"dataset {record.id} has rows without a label", where, "dataset")
     return set(record.labels), record.pairs
+
+
+def _check_ids(home: Path, reference: LabeledRef, where: str) -> None:
+    """Rows of a bundle are named by their ids; those without one get it later."""
+    if reference.dataset:
+        repeated = DatasetStore(home).get(reference.dataset).repeated_id
+        if repeated is not None:
+            raise FieldError(_repeated_words(repeated), where, "dataset")
+    seen: set[str] = set()
+    for i, row in enumerate(reference.rows or []):
+        if row.id in seen:
+            raise FieldError(_repeated_words(row.id), where, "rows", i, "id")
+        if row.id is not None:
+            seen.add(row.id)
+
+
+def _repeated_words(name: str) -> str:
+    return f"several rows have the id {name[:80]!r}; give each one of its own, or none"
 
 
 def _check_labels_and_form(labels: Collection[str]) -> None:
@@ -152,16 +176,10 @@ def _check_known(given: Collection[str], labels: Collection[str], where: str) ->
 
 
 def _check_result(home: Path, name: str, encoder: str, labels: Collection[str], pairs: bool) -> None:
-    """A name keeps what its clients rely on: encoder, labels, single texts or pairs."""
-    store = BundleStore(home)
-    if name not in store.names():
+    before = succession(BundleStore(home), name)
+    if before is None:
         return
-    present = read_manifest(store.resolve(name))
-    if str(present.encoder["name"]) != encoder:
-        raise FieldError(
-            f"bundle {name!r} was built with encoder {present.encoder['name']!r}, the source with {encoder!r}; choose "
-            "another name",
-            "bundle",
-        )
-    if set(present.labels) != set(labels) or present.pairs != pairs:
-        raise FieldError(f"bundle {name!r} holds other labels ({', '.join(present.labels)}); choose another", "bundle")
+    try:
+        before.check(encoder, labels, pairs)
+    except InputError as error:
+        raise FieldError(str(error), "bundle") from None

@@ -111,9 +111,9 @@ class Recovery:
                 shutil.rmtree(jobs_directory(settings.home) / job.id, ignore_errors=True)
                 log.info("job forgotten", job=job.id)
         if days := settings.dataset_retention_days:
-            self._try(lambda: forget_datasets(settings.home, now - days * _DAY), "datasets")
+            self._try(lambda: forget_datasets(settings.home, now - days * _DAY, self._store.needing), "datasets")
         if kept := settings.revision_retention_days:
-            self._try(lambda: forget_revisions(settings.home, now - kept * _DAY), "revisions")
+            self._try(lambda: forget_revisions(settings.home, now - kept * _DAY, self._store.needing), "revisions")
 
     def _patience(self, job: Job) -> float | None:
         """How long the job may stay as it is; ``None`` where nothing is wrong with it."""

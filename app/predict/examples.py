@@ -6,9 +6,9 @@ from typing import Any
 
 PREDICT: dict[str, Any] = {
     "two_texts": {
-        "summary": "A bundle of yours that was fine-tuned",
+        "summary": "The demonstration's bundle, once it was fine-tuned",
         "value": {
-            "bundle": "demo-tuned",
+            "bundle": "demo-sentiment",
             "inputs": [
                 {"id": "ko-1", "text": "음식이 정말 맛있고 직원들이 친절했어요.", "lang": "ko"},
                 "The food was cold and the staff were rude.",
@@ -19,7 +19,7 @@ PREDICT: dict[str, Any] = {
 
 PREDICT_ANSWER: dict[str, Any] = {
     "object": "list",
-    "bundle": {"name": "demo-tuned", "revision": "20260424T101500000000-1a2b3c"},
+    "bundle": {"name": "demo-sentiment", "revision": "20260424T101500000000-1a2b3c"},
     "data": [
         {
             "index": 0,

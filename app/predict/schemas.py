@@ -27,7 +27,7 @@ class Prediction(BaseModel):
     probabilities: dict[str, float] = Field(description="of every label of the bundle; their sum is 1")
     n_tokens: int
     truncated: bool
-    unreadable: bool = Field(description="the encoder's vocabulary does not hold its script: the label means nothing")
+    unreadable: bool = Field(description="of an unknown script, or invisible: the label means nothing")
 
 
 class PredictResponse(BaseModel):

@@ -212,9 +212,17 @@ def test_a_language_is_taken_where_given_and_predicted_where_not(augmenter: Augm
     assert {text.match.lang for text in given} == {"hi"}
     missing = augmenter.augment(unlabeled(TEXTS)).texts
     right = [text.match.lang == gold.lang for text, gold in zip(missing, TEXTS, strict=True)]
-    assert np.mean(right) > 0.9
+    assert all(right)
     empty = augmenter.augment([dataclasses.replace(text, lang="") for text in TEXTS]).texts
     assert [text.match.lang for text in empty] == [text.match.lang for text in missing]
+
+
+def test_where_letters_tell_nothing_the_lda_decides(bundle: Bundle) -> None:
+    texts = [Example("10/10 !!!"), Example("ძალიან კარგი"), Example("정말 좋아요"), Example("?", lang="ar")]
+    vectors, subspace = HashingEncoder().encode(texts).vectors, bundle.subspaces.language
+    by_lda = [subspace.classes[code] for code in subspace.predict(vectors)]
+    assert Augmenter(bundle, HashingEncoder()).languages(texts, vectors) == [*by_lda[:2], "ko", "ar"]
+    assert Augmenter(bundle, HashingEncoder()).languages([], vectors[:0]) == []
 
 
 def test_an_unknown_language_is_accepted(augmenter: Augmenter) -> None:

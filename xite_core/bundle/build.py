@@ -16,12 +16,12 @@ import numpy as np
 
 from xite_core.bundle.bundle import (
     ANCHORS,
-    POOL_FILE,
     SUBSPACE_FILE,
     VALIDATION,
     Bundle,
     check_encoder,
     open_bundle,
+    write_pool,
     write_subspaces,
 )
 from xite_core.bundle.derive import carry_over
@@ -30,9 +30,9 @@ from xite_core.bundle.store import BundleStore
 from xite_core.bundle.verify import write_stamp
 from xite_core.encoder.protocol import Encoder
 from xite_core.errors import InputError, OptionError, RowError
+from xite_core.identification import fit_identifier
 from xite_core.index.build import read_report
 from xite_core.index.labeled import AnchorWriter, LabeledIndex
-from xite_core.index.vectors_file import write_matrices
 from xite_core.memory import kept_small
 from xite_core.options import AugmentOptions
 from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
@@ -256,7 +256,7 @@ class Builder:
         revision = revision or new_revision()
         with self.store.publishing(name, revision) as directory:
             index, counts = self._write_anchors(directory, anchors, pool, pairs, hold_out)
-            write_matrices(directory / POOL_FILE, dict(pool.vectors))
+            write_pool(directory, pool)
             write_subspaces(directory / SUBSPACE_FILE, self._fit(pool, index))
             head = carry_over(parent, directory, index.labels) if parent else {}
             self.progress("hash", 0)
@@ -334,6 +334,7 @@ class Builder:
         return self.encoder.encode([anchor.example for anchor in chunk]).vectors
 
     def _encode_pool(self, pool: Mapping[str, Sequence[Example]], pairs: bool) -> ReferencePool:
+        texts: dict[str, list[Example]] = {}
         vectors: dict[str, FloatArray] = {}
         for language, examples in pool.items():
             # a text that might be held out of the labeled rows does not enter by the pool either
@@ -344,9 +345,9 @@ class Builder:
                 raise InputError(f"pool {language!r} holds text pairs, the labeled rows are single texts")
             if pairs and chosen and chosen[0].text_pair is None:
                 chosen = [Example(a.text, b.text) for a, b in zip(chosen, chosen[1:] + chosen[:1], strict=True)]
-            vectors[language] = self.encoder.encode(chosen).vectors
+            texts[language], vectors[language] = chosen, self.encoder.encode(chosen).vectors
             self.progress("pool", len(chosen))
-        return ReferencePool(vectors)
+        return ReferencePool(vectors, fit_identifier(texts))
 
     def _fit(self, pool: ReferencePool, index: LabeledIndex) -> Subspaces:
         drawn = np.sort(np.random.default_rng(self.options.seed).permutation(index.ntotal)[:LABEL_SAMPLE])

@@ -11,8 +11,9 @@ from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.bundle.verify import verify
 from xite_core.encoder.protocol import Encoder
 from xite_core.errors import BundleDamagedError, EncoderMismatchError
+from xite_core.identification import LanguageIdentifier
 from xite_core.index.labeled import LabeledIndex
-from xite_core.index.vectors_file import read_matrices, write_matrices
+from xite_core.index.vectors_file import read_header, read_matrices, write_matrices
 from xite_core.options import AugmentOptions
 from xite_core.pool import ReferencePool
 from xite_core.subspace import Subspace, Subspaces
@@ -20,7 +21,9 @@ from xite_core.subspace import Subspace, Subspaces
 ANCHORS = "anchors"
 VALIDATION = "validation"
 POOL_FILE = "pool.safetensors"
+IDENTIFIER_FILE = "identifier.safetensors"
 SUBSPACE_FILE = "subspaces.safetensors"
+NGRAMS = "ngrams"
 _PARTS = ("mean", "means", "scalings", "basis", "carrier")
 
 
@@ -110,12 +113,30 @@ def open_bundle(directory: Path, *, full_check: bool = False) -> Bundle:
             directory=directory,
             manifest=manifest,
             anchors=LabeledIndex.open(directory / ANCHORS),
-            pool=ReferencePool(read_matrices(directory / POOL_FILE)),
+            pool=read_pool(directory),
             subspaces=read_subspaces(directory / SUBSPACE_FILE, manifest),
             options=AugmentOptions().replaced(manifest.options),
         )
     except (OSError, KeyError, ValueError) as error:
         raise BundleDamagedError(f"{directory}: cannot be opened ({error}); rebuild it") from error
+
+
+def write_pool(directory: Path, pool: ReferencePool) -> None:
+    """Store the pool's vectors, and beside them what tells its languages apart."""
+    write_matrices(directory / POOL_FILE, dict(pool.vectors))
+    if pool.identifier is not None:
+        arrays = {NGRAMS: pool.identifier.ngrams, **pool.identifier.scripts}
+        write_matrices(directory / IDENTIFIER_FILE, arrays, {"languages": "\n".join(pool.identifier.languages)})
+
+
+def read_pool(directory: Path) -> ReferencePool:
+    """Read what `write_pool` wrote."""
+    path, identifier = directory / IDENTIFIER_FILE, None
+    if path.exists():
+        scripts = read_matrices(path)
+        languages = tuple(read_header(path)[1]["languages"].split("\n"))
+        identifier = LanguageIdentifier(languages, scripts.pop(NGRAMS), scripts)
+    return ReferencePool(read_matrices(directory / POOL_FILE), identifier)
 
 
 def write_subspaces(path: Path, subspaces: Subspaces) -> None:

@@ -14,11 +14,13 @@ import numpy as np
 
 from xite_core.bundle.bundle import (
     ANCHORS,
+    IDENTIFIER_FILE,
     POOL_FILE,
     SUBSPACE_FILE,
     VALIDATION,
     Bundle,
     open_bundle,
+    write_pool,
     write_subspaces,
 )
 from xite_core.bundle.manifest import FileRecord, Manifest
@@ -29,7 +31,6 @@ from xite_core.encoder.registry import load_encoder
 from xite_core.encoder.spec import EncoderSpec
 from xite_core.index.build import read_report
 from xite_core.index.labeled import AnchorWriter
-from xite_core.index.vectors_file import write_matrices
 from xite_core.options import AugmentOptions
 from xite_core.pool import ReferencePool
 from xite_core.storage import sha256_of
@@ -199,7 +200,7 @@ def publish_derived(store: BundleStore, name: str, revision: str, derivation: De
 
 
 def _link_rows(parent: Bundle, directory: Path) -> dict[str, int]:
-    for part in (ANCHORS, VALIDATION, POOL_FILE, SUBSPACE_FILE):
+    for part in (ANCHORS, VALIDATION, POOL_FILE, IDENTIFIER_FILE, SUBSPACE_FILE):
         if (parent.directory / part).exists():
             _link(parent.directory / part, directory / part)
     return dict(parent.manifest.counts)
@@ -218,7 +219,7 @@ def _write_rows(parent: Bundle, recoded: Recoded, directory: Path, seed: int) ->
             validation.add(examples, vectors, np.empty((len(examples), 0), np.float32))
         counts["validation"] = len(validation)
         validation.finish(IndexKind.FLAT)
-    write_matrices(directory / POOL_FILE, dict(recoded.pool.vectors))
+    write_pool(directory, recoded.pool)
     write_subspaces(directory / SUBSPACE_FILE, recoded.subspaces)
     return counts
 

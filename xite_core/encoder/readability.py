@@ -59,7 +59,7 @@ class Readability:
         Parameters
         ----------
         ids : sequence of sequence of int, (n,)
-            Token ids, none empty.
+            Token ids; special ones may be among them.
         texts : sequence of str, (n,)
             What they were made of.
 
@@ -81,7 +81,8 @@ class Readability:
     def _counted(self, ids: Sequence[Sequence[int]]) -> tuple[FloatArray, FloatArray]:
         """Share of unknown tokens among them and the known ones with a letter, and tokens that are not special."""
         flat = np.concatenate([np.asarray(row, np.int64) for row in ids])
-        starts: IntArray = np.cumsum([0, *map(len, ids)])[:-1]
-        sums = (np.add.reduceat(flags[flat].astype(np.float32), starts) for flags in self._flags)
-        unknown, worded, content = sums
+        rows: IntArray = np.repeat(np.arange(len(ids)), [len(row) for row in ids])
+        unknown, worded, content = (
+            np.bincount(rows, flags[flat], len(ids)).astype(np.float32) for flags in self._flags
+        )
         return unknown / np.maximum(unknown + worded, 1), content

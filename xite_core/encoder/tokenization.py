@@ -12,7 +12,7 @@ from xite_core.encoder.protocol import Tokenized
 from xite_core.encoder.readability import Readability
 from xite_core.encoder.spec import EncoderSpec, PairMode
 from xite_core.errors import RowError
-from xite_core.types import Example
+from xite_core.types import BoolArray, Example
 
 #: A text of more characters for each allowed token than this is looked at in parts.
 _WINDOW = 16
@@ -52,12 +52,25 @@ class ExampleTokenizer:
         if not lengths.all():
             row = int(np.flatnonzero(lengths == 0)[0]) // (2 if split else 1)
             raise RowError(WHERE, row, "the encoder's tokenizer finds no token in it", unit="item")
-        texts = [part if isinstance(part, str) else " ".join(part) for part in sequences]
-        unreadable = self._readability.unreadable(ids, texts)
+        unreadable = self._unreadable(encodings, sequences)
         if split:
             lengths, cut = lengths.reshape(-1, 2).sum(axis=1), cut[0::2] | cut[1::2]
+        if pairs:
             unreadable = unreadable[0::2] | unreadable[1::2]
         return Tokenized(ids, self._segments(encodings, pairs and not split), lengths, cut, unreadable)
+
+    def _unreadable(self, encodings: Sequence[Encoding], sequences: Sequence[str | tuple[str, str]]) -> BoolArray:
+        """Flags by text: the sides of a pair are looked at alone, since a readable one would hide the other."""
+        ids: list[list[int]] = []
+        texts: list[str] = []
+        for encoding, sequence in zip(encodings, sequences, strict=True):
+            if isinstance(sequence, str):
+                ids.append(encoding.ids)
+                texts.append(sequence)
+            else:
+                ids += _sides(encoding)
+                texts += sequence
+        return self._readability.unreadable(ids, texts)
 
     def _sequences(self, examples: Sequence[Example], split: bool) -> list[str | tuple[str, str]]:
         """One entry a sequence; the sides of a split pair follow each other."""
@@ -93,3 +106,9 @@ class ExampleTokenizer:
         if pairs:
             return [encoding.type_ids for encoding in encodings]
         return [[0] * len(encoding) for encoding in encodings]
+
+
+def _sides(encoding: Encoding) -> tuple[list[int], list[int]]:
+    """The token ids of the two texts of a pair, without special tokens; a side may be empty."""
+    named = list(zip(encoding.ids, encoding.sequence_ids, strict=True))
+    return [token for token, side in named if side == 0], [token for token, side in named if side == 1]

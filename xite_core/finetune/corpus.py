@@ -13,12 +13,17 @@ from xite_core.bundle.bundle import Bundle, check_encoder
 from xite_core.encoder.protocol import Encoder
 from xite_core.errors import InputError, RowError
 from xite_core.finetune.events import Monitor, Stage
+from xite_core.identification import fit_identifier
 from xite_core.index.faiss_index import FlatIndex
 from xite_core.matching import AnchorIndex
+from xite_core.memory import kept_small
 from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
 from xite_core.reference import reference_texts
 from xite_core.subspace import Subspaces, fit_subspace
 from xite_core.types import Example, FloatArray, IntArray
+
+TOKENIZED = 4096
+"""Texts that are tokenized at once only to see whether they can be read; their tokens are not kept."""
 
 MIN_OWN = 32
 """Target texts from which on a language may enter the pool by them: the LDA takes as few of each as the fewest."""
@@ -192,7 +197,7 @@ def fresh_snapshot(
     ends = np.cumsum([len(part) for part in parts])[:-1]
     encoded = monitor.encode(encoder, list(chain.from_iterable(parts)), Stage.REFRESH)
     vectors, validation, target, *rest = np.split(encoded, ends)
-    refreshed = ReferencePool(dict(zip(pool, rest, strict=True)))
+    refreshed = ReferencePool(dict(zip(pool, rest, strict=True)), fit_identifier(pool))
     drawn = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:LABEL_SAMPLE])
     label = fit_subspace(vectors[drawn], codes[drawn], corpus.labels)
     subspaces = Subspaces(refreshed.fit_language_subspace(seed), label)
@@ -229,7 +234,10 @@ def pool_texts(inputs: FineTuneInputs, corpus: Corpus, languages: Sequence[str],
 
 def _readable(inputs: FineTuneInputs) -> list[Example]:
     """The target texts without their labels, those left out that the encoder cannot read."""
-    readable = ~inputs.encoder.tokenize(inputs.target).unreadable
+    with kept_small():
+        starts = range(0, len(inputs.target), TOKENIZED)
+        flags = [inputs.encoder.tokenize(inputs.target[i : i + TOKENIZED]).unreadable for i in starts]
+    readable = ~np.concatenate(flags)
     if not readable.any():
         raise InputError(
             f"encoder {inputs.encoder.name!r} can read none of the {len(inputs.target)} target texts, since its "

@@ -120,6 +120,9 @@ def _json_row(path: Path, number: int, line: str) -> RawRow | RowError:
 
 def _header(path: Path, cells: list[str], wanted: Wanted) -> list[str]:
     header = [name.strip() for name in cells]
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and sign in header[0]:
+            raise InputError(f"{path}: the header is separated by {name}; save the file with commas between the cells")
     wanted.check_header(path, header)
     if "" in header:
         raise InputError(f"{path}: the header has a column without a name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.support.jobs import Installation, request
 from tests.support.service import NAME, build, source
 
 ROWS = [{"text": row.text, "label": row.label} for row in source(20)]
+TWICE = [{**row, "id": "r1"} for row in ROWS[:3]]
 ONE_CLASS = [row for row in ROWS if row["label"] == "positive"]
 PAIR = {"text": "a", "text_pair": "b"}
 UNKNOWN_DATASET = {"dataset": "ds_" + "0" * 23}
@@ -38,6 +40,8 @@ FINETUNE: list[tuple[Mapping[str, Any], int, str | None, str]] = [
     ({"target_test": {"rows": [{"text": "a", "label": "lukewarm"}]}}, 422, "target_test", "lukewarm"),
     ({"annotated": {"rows": [{"text": "a", "label": "lukewarm"}]}}, 422, "annotated", "lukewarm"),
     ({"source": {"rows": ONE_CLASS}}, 422, "source", "at least 2 labels"),
+    ({"source": {"rows": TWICE}, "bundle": "x"}, 422, "source.rows[1].id", "'r1'"),
+    ({"annotated": {"rows": TWICE}}, 422, "annotated.rows[1].id", "'r1'"),
     ({"source": {"rows": ROWS}, "bundle": None}, 422, "bundle", "name"),
     ({"source": {"rows": ROWS}, "bundle": NAME}, 422, "bundle", "encoder"),
     ({"source": {}}, 422, "source", "exactly one"),
@@ -114,6 +118,17 @@ def test_a_bad_call_is_refused(
 ) -> None:
     with installation.client as client:
         refused(client.request(method, path, **parts), status, field, words)
+
+
+def test_a_dataset_with_an_id_of_several_rows_is_no_source(installation: Installation) -> None:
+    rows = "\n".join(json.dumps(row) for row in [*ROWS, *TWICE])
+    with installation.client as client:
+        uploaded = client.post("/datasets", content=rows, headers={"Content-Type": "application/jsonl"}).json()
+        assert uploaded["repeated_id"] == "r1"
+        body = {"bundle": "x", "source": {"dataset": uploaded["id"]}}
+        refused(client.post("/jobs/build", json=body), 422, "source.dataset", "'r1'")
+        changed = request(annotated={"dataset": uploaded["id"]})
+        refused(client.post("/jobs/finetune", json=changed), 422, "annotated.dataset", "'r1'")
 
 
 def test_jobs_that_fail_when_they_run(installation: Installation, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,15 +27,15 @@ from xite_core.bundle.bundle import open_bundle
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The demo bundle in three revisions, the examples of the documentation among them, and a bundle of pairs."""
+    """The demo bundle in three revisions with heads, the examples of the documentation among them, and one of pairs."""
     home: Path = tmp_path_factory.mktemp("home")
     for marker, revision in zip(
         "abc", (OLD, "20260425T101500000000-000002", "20260425T101500000000-000003"), strict=True
     ):
-        build(home, NAME, source(marker=marker), revision, validation=0.1)
+        plain = build(home, NAME, source(marker=marker), validation=0.1)
+        add_head(open_bundle(home / "bundles" / NAME / plain), home, revision)
+        shutil.rmtree(home / "bundles" / NAME / plain)
     build(home, "pairs", pairs())
-    build(home, "demo-tuned", source(), "r1")
-    add_head(open_bundle(home / "bundles" / "demo-tuned" / "r1"), home, "r2-tuned")
     keep_example_dataset(home)
     with running(home, default_bundle=NAME, max_inputs=300, max_text_chars=5000) as service:
         keep_example_jobs(home)

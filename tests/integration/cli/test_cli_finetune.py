@@ -71,6 +71,14 @@ def test_the_result_under_another_name(xite: Command, target: Path) -> None:
     assert json.loads(xite.succeed("info"))["other"]["revisions"] == [revision.rstrip(":")]
 
 
+def test_another_name_keeps_its_labels(xite: Command) -> None:
+    rows = [{"text": f"text {i}", "label": str(i % 2)} for i in range(20)]
+    (xite.folder / "other.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    xite.succeed("build", "other.jsonl", "--name", "other", "--encoder", "hashing")
+    refusal = xite.refuse("finetune", "in.jsonl", "--bundle", "demo", "--name", "other")
+    assert "bundle 'other' holds other labels (0, 1); '0' is missing" in refusal
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

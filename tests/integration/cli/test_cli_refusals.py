@@ -50,6 +50,7 @@ FILES: dict[str, tuple[str, bytes | None, str]] = {
         b'{"content": "x", "label": "y"}\n',
         "bad.jsonl, line 1: no 'text'; found 'content'",
     ),
+    "semicolons": ("bad.csv", b"text;label\nx;y\n", "bad.csv: the header is separated by semicolons; save"),
     "unknown format": ("bad.txt", b"hello", "unknown format '.txt'; expected .jsonl"),
 }
 
@@ -163,6 +164,8 @@ def test_a_newer_schema_version_is_refused(xite: Command) -> None:
 def test_a_corrupt_pointer_is_refused(xite: Command) -> None:
     (xite.home / "bundles" / "demo" / "active.json").write_text("{")
     assert "active.json" in xite.refuse("augment", "in.jsonl", "out.jsonl")
+    xite.succeed("build", demo_file("reviews", "en"), "--name", "demo", "--encoder", "hashing")
+    xite.succeed("augment", "in.jsonl", "out.jsonl")
 
 
 def test_without_a_bundle_the_way_to_one_is_told(empty_home: Command) -> None:
@@ -179,8 +182,18 @@ def test_a_full_disk_is_told(xite: Command, small_disk) -> None:
         assert not [path for path in disk.rglob("*") if path.is_file()]
 
 
+def test_build_keeps_the_encoder_of_a_name(xite: Command) -> None:
+    refusal = xite.refuse("build", demo_file("reviews", "en"), "--name", "demo", "--encoder", "xite-mini")
+    assert "bundle 'demo' was built with encoder 'hashing', not with 'xite-mini'; choose another name" in refusal
+
+
+def test_verification_is_told(xite: Command) -> None:
+    assert json.loads(xite.succeed("info", "demo", "--verify"))["verified"] > 3
+    assert "verified" not in json.loads(xite.succeed("info", "demo"))
+
+
 def test_build_keeps_the_labels_of_a_name(xite: Command) -> None:
     rows = [{"text": f"text {i}", "label": str(i % 2)} for i in range(20)]
     (xite.folder / "other.jsonl").write_text("\n".join(map(json.dumps, rows)))
     refusal = xite.refuse("build", "other.jsonl", "--name", "demo", "--encoder", "hashing")
-    assert "row 1 has the label '0', but bundle 'demo' holds negative, positive; choose another name" in refusal
+    assert "bundle 'demo' holds negative, positive, but row 1 has the label '0'; choose another name" in refusal

@@ -178,7 +178,7 @@ def test_revise_keeps_the_labels_and_tells_what_is_missing(xite: Command) -> Non
         json.dumps({"text": "Fine.", "label": "positive"}) + "\n" + json.dumps({"text": "So so.", "label": "neutral"})
     )
     refusal = xite.refuse("revise", "demo", "--add", "odd.jsonl")
-    assert "row 2 has the label 'neutral', but bundle 'demo' holds negative, positive" in refusal
+    assert "bundle 'demo' holds negative, positive, but row 2 has the label 'neutral'; correct it" in refusal
     said = xite.succeed("revise", "demo", "--remove", "en-r003", "--no-activate")
     assert "negative, positive" in said
     assert "it has no head" in said

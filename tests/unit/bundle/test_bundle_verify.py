@@ -28,6 +28,7 @@ FILES = [
     "anchors/examples.arrow",
     "anchors/index.json",
     "anchors/vectors.safetensors",
+    "identifier.safetensors",
     "manifest.json",
     "pool.safetensors",
     "subspaces.safetensors",

@@ -86,6 +86,28 @@ def test_bad_rows_are_left_out_with_their_lines(store: DatasetStore, tmp_path: P
         assert words in detail
 
 
+@pytest.mark.parametrize(
+    ("ids", "repeated"),
+    [(["a", "b", "c"], None), (["a", "b", "a"], "a"), ([None, None, "a"], None), ([None, None, None], None)],
+)
+def test_an_id_of_several_rows_is_told(
+    store: DatasetStore, tmp_path: Path, ids: list[str | None], repeated: str | None
+) -> None:
+    lines = [json.dumps({"text": f"text {i}", "id": name}) for i, name in enumerate(ids)]
+    record = store.add(write(tmp_path, "\n".join(lines)), Upload("x"))
+    assert record.repeated_id == store.get(record.id).repeated_id == repeated
+    assert record.rows == 3
+
+
+def test_records_of_earlier_versions_are_read(store: DatasetStore, tmp_path: Path) -> None:
+    record = store.add(write(tmp_path, LABELED), Upload("x"))
+    path = store.root / record.id / RECORD
+    values = json.loads(path.read_text("utf8"))
+    del values["repeated_id"]
+    path.write_text(json.dumps(values), "utf8")
+    assert store.get(record.id) == record
+
+
 def test_rows_of_tables_are_named_as_rows(store: DatasetStore, tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"text": ["a", None, "c"], "id": ["x" * 600, "y", "z"]}), path)

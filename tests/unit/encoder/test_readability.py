@@ -44,12 +44,19 @@ def test_unreadable(embedded: Encoder, text: str) -> None:
     assert embedded.tokenize([Example(text)]).unreadable.all()
 
 
-def test_a_pair_is_as_readable_as_its_worse_side() -> None:
-    encoder = load_encoder(EncoderSpec("xite-mini", pairs=PairMode.FEATURES))
-    assert encoder.tokenize([Example("a good film", "კარგი ფილმი იყო"), Example("a", "b")]).unreadable.tolist() == [
-        True,
-        False,
+@pytest.mark.parametrize("mode", PairMode)
+def test_a_pair_is_as_readable_as_its_worse_side(mode: PairMode) -> None:
+    encoder = load_encoder(EncoderSpec("xite-mini", pairs=mode))
+    long = "It is a good film about a man who goes to sea and never comes back again, and I liked it very much."
+    pairs = [
+        Example(long, "კარგი"),
+        Example("კარგი ფილმი იყო", long),
+        Example(long, "\u200b"),
+        Example(long, "b"),
+        Example("ი!", "რ?"),
+        Example("10", "12 !!!"),
     ]
+    assert encoder.tokenize(pairs).unreadable.tolist() == [True, True, True, False, True, False]
 
 
 def test_parts_and_wholes_keep_it(embedded: Encoder) -> None:

@@ -60,6 +60,8 @@ def test_a_fresh_snapshot_with_the_same_encoder_is_the_stored_one(bundle: Bundle
         assert np.abs(getattr(fresh, name) - getattr(stored, name)).max() < 1e-6
     # the builder also leaves texts out of the English pool that might have been held out
     assert np.abs(fresh.index.hubness - bundle.anchors.hubness)[:, 1].max() < 1e-5
+    assert fresh.pool.identifier is not None
+    assert fresh.pool.identifier.identify(inputs.target[0]) == "xx"
     assert np.abs(fresh.subspaces.label.mean - bundle.subspaces.label.mean).max() < 1e-6
     assert {event.stage for event in events} == {Stage.REFRESH}
     assert [event.step for event in events] == sorted(event.step for event in events)
