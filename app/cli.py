@@ -29,6 +29,7 @@ from app.commands.arguments import (
     PoolOption,
     RevisionOption,
     RowLanguageOption,
+    SkipOption,
     TextsArgument,
     err,
     named_values,
@@ -150,25 +151,26 @@ def augment(
     normalize: Annotated[bool | None, typer.Option(help="scale them to unit length")] = None,
     seed: Annotated[int | None, typer.Option(help="of the draws")] = None,
     neighbors: Annotated[bool, typer.Option(help="write the neighbours of each text too")] = False,
+    skip_bad_rows: SkipOption = False,
     column: ColumnOption = None,
     home_dir: HomeOption = None,
 ) -> None:
     """Adopt labels for target texts and write interpolated embeddings; resumes after an interruption."""
-    from app.augmenting import augment_file
+    from app.augmenting import AugmentationRequest, augment_file
 
-    changes = {**asdict(matching), "normalize": normalize, "seed": seed}
-    report = augment_file(
-        home_dir or home(),
-        bundle,
-        revision,
-        source,
-        target,
-        changes,
-        lang,
-        neighbors,
-        named_values(column, "column"),
-        err,
+    request = AugmentationRequest(
+        home=home_dir or home(),
+        source=source,
+        target=target,
+        bundle=bundle,
+        revision=revision,
+        changes={**asdict(matching), "normalize": normalize, "seed": seed},
+        lang=lang,
+        neighbors=neighbors,
+        skip_bad_rows=skip_bad_rows,
+        columns=named_values(column, "column"),
     )
+    report = augment_file(request, err)
     print(json.dumps(report, ensure_ascii=False, indent=1))
 
 

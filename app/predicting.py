@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from xite_core.bundle.derive import bundle_encoder
 from xite_core.bundle.store import BundleStore
 from xite_core.errors import InputError, RowError
 from xite_core.finetune.predictor import Prediction, Predictor
+from xite_core.records.bad_rows import BadRows
 from xite_core.records.readers import count_rows, read_examples
 from xite_core.records.writers import check_target, write_batches
 from xite_core.types import Encoded, Example
@@ -32,6 +33,7 @@ class PredictionRequest:
     target: Path
     bundle: str | None = None
     revision: str | None = None
+    skip_bad_rows: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -50,7 +52,7 @@ def predict_file(request: PredictionRequest, console: Console) -> dict[str, Any]
     bundle = open_bundle(store.resolve(request.bundle or store.only_name(), request.revision))
     predictor = Predictor(bundle, bundle_encoder(bundle))
     counts: Counter[str] = Counter()
-    unreadable = 0
+    unreadable, bad_rows = 0, BadRows() if request.skip_bad_rows else None
     with progress_bar(console) as progress:
         task = progress.add_task(f"classifying {escape(request.source.name)}", total=count_rows(request.source))
 
@@ -60,21 +62,26 @@ def predict_file(request: PredictionRequest, console: Console) -> dict[str, Any]
             unreadable += int(encoded.unreadable.sum())
             progress.update(task, advance=len(prediction.labels))
 
-        batches = _batches(predictor, request, advance)
+        chunks = read_examples(request.source, labeled=False, columns=request.columns, bad_rows=bad_rows)
+        batches = _batches(predictor, request.source.name, chunks, advance)
         write_batches(request.target, _schema(bundle.labels), batches)
-    return {"texts": counts.total(), "unreadable": unreadable, "label_counts": dict(counts.most_common())}
+    report = {"texts": counts.total(), "unreadable": unreadable, "label_counts": dict(counts.most_common())}
+    return report | ({"bad_rows": bad_rows.as_dict()} if bad_rows else {})
 
 
 def _batches(
-    predictor: Predictor, request: PredictionRequest, advance: Callable[[Prediction, Encoded], None]
+    predictor: Predictor,
+    source: str,
+    chunks: Iterable[Sequence[Example]],
+    advance: Callable[[Prediction, Encoded], None],
 ) -> Iterator[pa.RecordBatch]:
     number = 0
-    for chunk in read_examples(request.source, labeled=False, columns=request.columns):
+    for chunk in chunks:
         try:
             predictor.check(chunk)
             encoded = predictor.encoder.encode(chunk)
         except RowError as error:
-            raise RowError(request.source.name, number + error.row + 1, error.problem, "row") from error
+            raise RowError(source, number + error.row + 1, error.problem, "row") from error
         prediction = predictor.predict(chunk, encoded=encoded)
         yield _batch(chunk, encoded, prediction, predictor)
         advance(prediction, encoded)

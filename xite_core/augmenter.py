@@ -10,6 +10,7 @@ import numpy as np
 from xite_core.bundle.bundle import Bundle, check_encoder
 from xite_core.encoder.protocol import Encoder
 from xite_core.errors import RowError
+from xite_core.identification import UNDETERMINED
 from xite_core.interpolation import draw_lambdas, lerp, unit
 from xite_core.matching import Matcher, MatchTable, without_unreadable
 from xite_core.options import AugmentOptions
@@ -115,12 +116,16 @@ class Augmenter:
 
         Its letters tell that, and where they do not, the fitted LDA, whose vectors were made to tell languages badly.
         """
-        identifier, subspace = self.bundle.pool.identifier, self.bundle.subspaces.language
-        names = [example.lang or (identifier and identifier.identify(example)) or "" for example in examples]
-        unknown = [i for i, name in enumerate(names) if not name]
-        for i, code in zip(unknown, subspace.predict(vectors[unknown]), strict=True):
-            names[i] = subspace.classes[code]
-        return names
+        subspace, told = self.bundle.subspaces.language, [self._told_language(example) for example in examples]
+        untold = [i for i, language in enumerate(told) if language is None]
+        guesses = iter(subspace.predict(vectors[untold]))
+        return [subspace.classes[next(guesses)] if language is None else language for language in told]
+
+    def _told_language(self, example: Example) -> str | None:
+        if example.lang and example.lang != UNDETERMINED:
+            return example.lang
+        identifier = self.bundle.pool.identifier
+        return identifier.identify(example) if identifier is not None else None
 
     def _check_form(self, examples: Sequence[Example]) -> None:
         for i, example in enumerate(examples):

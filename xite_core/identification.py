@@ -18,6 +18,9 @@ import numpy.typing as npt
 from xite_core.scripts import LOOK, main_script
 from xite_core.types import Example, FloatArray, IntArray
 
+UNDETERMINED = "und"
+"""The tag of a language that cannot be told (ISO 639-2)."""
+
 LONGEST = 5
 """Characters of an n-gram, at most; shorter ones count too."""
 
@@ -57,12 +60,15 @@ class LanguageIdentifier:
     def identify(self, example: Example) -> str | None:
         """Give the most likely language of a text or a pair, whose beginning is looked at.
 
-        ``None`` where nothing can be told, since it has no letter, or is in a script that no language of the pool has.
+        `UNDETERMINED` where no language of the pool is written in its script, ``None`` where it has no letter.
         """
         text = _content(example)
-        shares = self.scripts.get(main_script(text) or "")
-        if shares is None or shares.max() < WRITTEN:
+        script = main_script(text)
+        if script is None:
             return None
+        shares = self.scripts.get(script)
+        if shares is None or shares.max() < WRITTEN:
+            return UNDETERMINED
         scores = self.ngrams[_buckets(_letters(text))].sum(axis=0)
         return self.languages[int(np.where(shares >= WRITTEN, scores, -np.inf).argmax())]
 

@@ -20,6 +20,7 @@ from xite_core.augmenter import Augmenter
 from xite_core.errors import InputError, RowError
 from xite_core.memory import kept_small
 from xite_core.options import AugmentOptions
+from xite_core.records.bad_rows import BadRows
 from xite_core.records.readers import read_examples
 from xite_core.records.rows import AUGMENTED, augmented_batch
 from xite_core.records.writers import check_target, write_batches
@@ -33,7 +34,7 @@ _JOB = "job.json"
 
 @dataclass(frozen=True, slots=True)
 class FileAugmentation:
-    """What to do: which file to which, how."""
+    """What to do: which file to which, how; ``skip_bad_rows`` leaves out and counts what cannot be used."""
 
     source: Path
     target: Path
@@ -41,6 +42,7 @@ class FileAugmentation:
     lang: str | None = None
     neighbors: bool = False
     columns: Mapping[str, str] | None = None
+    skip_bad_rows: bool = False
 
 
 def partial_folder(target: Path) -> Path:
@@ -74,7 +76,7 @@ class FileAugmenter:
         Returns
         -------
         dict
-            The report: coverage, label counts, hubness.
+            The report: coverage, label counts, hubness, and the bad rows where they are skipped.
 
         Raises
         ------
@@ -85,16 +87,17 @@ class FileAugmenter:
         """
         self._check_paths()
         self._open_folder()
+        bad_rows = BadRows() if self.job.skip_bad_rows else None
         try:
             with kept_small():
-                report, parts = self._make_parts()
+                report, parts = self._make_parts(bad_rows)
             write_batches(self.job.target, AUGMENTED, self._parts(parts))
         except BaseException:
             if not self._part(0, "json").is_file():  # nothing to go on from
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
         shutil.rmtree(self.folder)
-        return report.as_dict()
+        return report.as_dict() | ({"bad_rows": bad_rows.as_dict()} if bad_rows else {})
 
     def _check_paths(self) -> None:
         source, target = self.job.source, self.job.target
@@ -104,11 +107,16 @@ class FileAugmenter:
         if source.resolve() in (target.resolve(), *target.resolve().parents):
             raise InputError(f"{target}: would overwrite the input; choose another name")
 
-    def _make_parts(self) -> tuple[Report, int]:
+    def _make_parts(self, bad_rows: BadRows | None) -> tuple[Report, int]:
         """Make the parts that are not there yet; the report over all and their number."""
         report, count = Report(self.augmenter.bundle.anchors.ntotal), 0
         chunks = read_examples(
-            self.job.source, labeled=False, chunk=CHUNK, lang=self.job.lang, columns=self.job.columns
+            self.job.source,
+            labeled=False,
+            chunk=CHUNK,
+            lang=self.job.lang,
+            columns=self.job.columns,
+            bad_rows=bad_rows,
         )
         for number, chunk in enumerate(chunks):
             report.merge(self._done(number) or self._augment(number, chunk))
@@ -123,7 +131,13 @@ class FileAugmenter:
             "source": _file_identity(self.job.source),
             "bundle": [bundle.name, bundle.revision, bundle.manifest.fingerprint],
             "options": self.job.options.as_dict(),
-            "rest": [self.job.lang, self.job.neighbors, dict(self.job.columns or {}), CHUNK],
+            "rest": [
+                self.job.lang,
+                self.job.neighbors,
+                dict(self.job.columns or {}),
+                self.job.skip_bad_rows,
+                CHUNK,
+            ],
         }
 
     def _open_folder(self) -> None:

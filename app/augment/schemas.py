@@ -167,7 +167,9 @@ class MatchItem(BaseModel):
     confidence: float = Field(description="the label's share in the vote")
     score: float
     cosine: float
-    lang: str
+    lang: str = Field(
+        description="as given, or the likeliest of the pool's languages; `und`: none has the text's script"
+    )
     neighbors: list[NeighborItem] | None = Field(None, description="best first; absent unless included")
     n_tokens: int
     truncated: bool

@@ -36,6 +36,9 @@ HomeOption = Annotated[Path | None, typer.Option("--home", help="data directory;
 
 TextsArgument = Annotated[Path, typer.Argument(help="texts: .jsonl, .csv, .parquet or a dataset directory")]
 OutputArgument = Annotated[Path, typer.Argument(help=".parquet, .jsonl, .csv, or no suffix for a dataset directory")]
+SkipOption = Annotated[
+    bool, typer.Option("--skip-bad-rows", help="leave out rows that cannot be used, and report them")
+]
 RowLanguageOption = Annotated[
     str | None, typer.Option(help="language of rows that state none; default: predicted", callback=_language)
 ]

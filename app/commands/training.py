@@ -18,6 +18,7 @@ from app.commands.arguments import (
     OutputArgument,
     PoolOption,
     RevisionOption,
+    SkipOption,
     TextsArgument,
     err,
     given,
@@ -127,11 +128,13 @@ def predict(
     target: OutputArgument,
     bundle: BundleOption = None,
     revision: RevisionOption = None,
+    skip_bad_rows: SkipOption = False,
     column: ColumnOption = None,
     home_dir: HomeOption = None,
 ) -> None:
     """Classify a file of texts with a fine-tuned bundle."""
     from app.predicting import PredictionRequest, predict_file
 
-    request = PredictionRequest(home_dir or home(), source, target, bundle, revision, named_values(column, "column"))
+    columns = named_values(column, "column")
+    request = PredictionRequest(home_dir or home(), source, target, bundle, revision, skip_bad_rows, columns)
     print(json.dumps(predict_file(request, err), ensure_ascii=False, indent=1))

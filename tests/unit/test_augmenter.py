@@ -218,10 +218,11 @@ def test_a_language_is_taken_where_given_and_predicted_where_not(augmenter: Augm
 
 
 def test_where_letters_tell_nothing_the_lda_decides(bundle: Bundle) -> None:
-    texts = [Example("10/10 !!!"), Example("ძალიან კარგი"), Example("정말 좋아요"), Example("?", lang="ar")]
+    texts = [Example("10/10 !!!"), Example("2 : 1"), Example("정말 좋아요"), Example("ძალიან"), Example("?", lang="ar")]
+    texts.append(Example("정말 좋아요", lang="und"))
     vectors, subspace = HashingEncoder().encode(texts).vectors, bundle.subspaces.language
     by_lda = [subspace.classes[code] for code in subspace.predict(vectors)]
-    assert Augmenter(bundle, HashingEncoder()).languages(texts, vectors) == [*by_lda[:2], "ko", "ar"]
+    assert Augmenter(bundle, HashingEncoder()).languages(texts, vectors) == [*by_lda[:2], "ko", "und", "ar", "ko"]
     assert Augmenter(bundle, HashingEncoder()).languages([], vectors[:0]) == []
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from xite_core.errors import InputError, RowError
+from xite_core.records.bad_rows import BadRows
 from xite_core.records.parsing import FIELDS, RawRow, Wanted, parse_row
 from xite_core.records.tables import dataset_count, dataset_rows, parquet_count, parquet_rows
 from xite_core.records.text_files import csv_rows, jsonl_rows
@@ -31,6 +32,7 @@ def read_examples(
     chunk: int = CHUNK,
     columns: Mapping[str, str] | None = None,
     lang: str | None = None,
+    bad_rows: BadRows | None = None,
 ) -> Iterator[list[Example]]:
     """Stream the examples of a file in constant memory.
 
@@ -46,6 +48,8 @@ def read_examples(
         The file's name for ``text``, ``text_pair``, ``label``, ``id`` or ``lang``.
     lang : str, optional
         Language of rows that state none.
+    bad_rows : BadRows, optional
+        Takes the rows that cannot be used; without it the first of them is an error.
 
     Yields
     ------
@@ -55,20 +59,27 @@ def read_examples(
     Raises
     ------
     InputError
-        If the file is missing, empty, of unknown format, cut off, or lacks a column.
+        If the file is missing, empty, of unknown format, cut off, or lacks a column, or no row can be used.
     RowError
         At the first row that cannot be used; names the line or row and what would be right.
     """
     rows: list[Example] = []
+    good = 0
     for row in scan_examples(path, labeled=labeled, columns=columns):
         if isinstance(row, RowError):
-            raise row
+            if bad_rows is None:
+                raise row
+            bad_rows.add(row)
+            continue
         rows.append(row if lang is None or row.lang is not None else replace(row, lang=lang))
+        good += 1
         if len(rows) == chunk:
             yield rows
             rows = []
     if rows:
         yield rows
+    if not good:
+        raise InputError(f"{path}: none of its rows can be used")
 
 
 def scan_examples(

@@ -53,6 +53,9 @@ def test_finetune_predict(xite: Command, target: Path) -> None:
     for name in ("out.parquet", "out.jsonl"):
         counted = json.loads(xite.succeed("predict", target, name, "--column", "text=review"))
         assert counted["texts"] == sum(counted["label_counts"].values()) == 40
+    (xite.folder / "some.jsonl").write_text('{"text": "좋아요"}\n{"text": ""}\n', "utf8")
+    skipped = json.loads(xite.succeed("predict", "some.jsonl", "some.parquet", "--skip-bad-rows"))
+    assert (skipped["texts"], skipped["bad_rows"]["count"]) == (1, 1)
     rows = pq.read_table(xite.folder / "out.parquet").to_pylist()
     assert [row["text"] for row in rows] == [row.text for row in demo_rows("reviews", "ko", 40)]
     for row in rows:

@@ -97,6 +97,22 @@ def test_a_threshold_abstains_in_the_file_and_in_the_report(xite: Command) -> No
     }
 
 
+def test_bad_rows_are_skipped_when_told(xite: Command) -> None:
+    lines = [json.dumps({"id": row.id, "text": row.text}) for row in demo_rows("reviews", "ko", 30)]
+    lines[4], lines[16] = json.dumps({"text": " "}), '{"text": "cut off'
+    (xite.folder / "some.jsonl").write_text("\n".join(lines), "utf8")
+    assert "some.jsonl, line 5: 'text' is empty" in xite.refuse("augment", "some.jsonl", "out.jsonl")
+    report = json.loads(xite.succeed("augment", "some.jsonl", "out.jsonl", "--skip-bad-rows"))
+    assert (report["texts"], report["bad_rows"]["count"]) == (28, 2)
+    assert report["bad_rows"]["listed"][0].startswith("some.jsonl, line 5: 'text' is empty")
+    assert report["bad_rows"]["listed"][1].startswith("some.jsonl, line 17: broken JSON")
+    assert [row["id"] for row in read(xite.folder / "out.jsonl")] == [
+        row.id for i, row in enumerate(demo_rows("reviews", "ko", 30)) if i not in (4, 16)
+    ]
+    (xite.folder / "none.jsonl").write_text('{"text": ""}\n', "utf8")
+    assert "none of its rows can be used" in xite.refuse("augment", "none.jsonl", "out.jsonl", "--skip-bad-rows")
+
+
 def test_a_second_build_takes_over_only_when_told(xite: Command) -> None:
     first = json.loads(xite.succeed("info"))["demo"]["active"]
     xite.succeed("build", demo_file("reviews", "en"), "--name", "demo", "--encoder", "hashing", "--no-activate")
