@@ -53,7 +53,7 @@ def build_bundle(request: BuildRequest, console: Console) -> Bundle:
     store = BundleStore(request.home)
     spec, before = encoder_spec(request.encoder), succession(store, request.name)
     if before:
-        before.check_encoder(spec.name)
+        before.check_encoder(spec)
     encoder = load_encoder(spec)
     pool = reference_pool(request.pool)
     with progress_bar(console) as progress:
@@ -64,7 +64,7 @@ def build_bundle(request: BuildRequest, console: Console) -> Bundle:
 
         builder = Builder(store, encoder, BuildOptions(request.index, request.validation, seed=request.seed), advance)
         source = read_examples(request.source, labeled=True, columns=request.columns)
-        rows = before.followed(source) if before else source
+        rows = before.checked_replacement(source) if before else source
         bundle = builder.build(request.name, rows, pool, origin={"source": request.source.name})
         progress.update(task, description=request.name, completed=sum(bundle.manifest.counts.values()))
     if request.activate:
@@ -119,7 +119,7 @@ def revise_bundle(
         builder = Builder(store, encoder, progress=lambda stage, done: progress.update(task, advance=done))
         rows = read_examples(add, labeled=True) if add else ()
         if not new_labels:
-            rows = Succession(present.manifest, "correct it, or say --new-labels").known(rows)
+            rows = Succession(present.manifest, "correct it, or say --new-labels").checked_additions(rows)
         bundle = builder.revise(present, add=rows, remove=remove)
     if activate:
         store.activate(name, bundle.revision)

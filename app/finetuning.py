@@ -17,6 +17,7 @@ from xite_core.bundle.bundle import open_bundle
 from xite_core.bundle.derive import bundle_encoder
 from xite_core.bundle.store import BundleStore, check_name
 from xite_core.bundle.succession import succession
+from xite_core.encoder.spec import EncoderSpec
 from xite_core.errors import OptionError
 from xite_core.finetune.comparison import ENGLISH_ROWS
 from xite_core.finetune.corpus import FineTuneInputs
@@ -88,7 +89,7 @@ def finetune_bundle(request: FineTuneRequest, console: Console) -> FineTuneResul
     bundle = open_bundle(store.resolve(request.bundle or store.only_name(), request.revision))
     name = check_name(request.name or bundle.name)
     if before := succession(store, name):
-        before.check(str(bundle.manifest.encoder["name"]), bundle.labels, bundle.manifest.pairs)
+        before.check(EncoderSpec.from_dict(bundle.manifest.encoder), bundle.labels, bundle.manifest.pairs)
     options = FineTuneOptions.from_dict({**request.options, "augment": None})
     options = FineTuneOptions.from_dict({**options.as_dict(), "augment": bundle.options.replaced(request.augment)})
     inputs = FineTuneInputs(

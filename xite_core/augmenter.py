@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xite_core.bundle.bundle import Bundle, check_encoder
+from xite_core.bundle.bundle import Bundle, check_encoder, check_form
 from xite_core.encoder.protocol import Encoder
-from xite_core.errors import RowError
 from xite_core.identification import UNDETERMINED
 from xite_core.interpolation import draw_lambdas, lerp, unit
 from xite_core.matching import Matcher, MatchTable, without_unreadable
@@ -96,7 +95,7 @@ class Augmenter:
             If k is larger than the bundle's number of anchors.
         """
         options = options or self.bundle.options
-        self._check_form(examples)
+        check_form(self.bundle, examples)
         encoded = encoded or self.encoder.encode(examples)
         languages = self.languages(examples, encoded.vectors)
         table = self._matcher.match(encoded.vectors, self.bundle.pool.columns(languages), options)
@@ -126,16 +125,6 @@ class Augmenter:
             return example.lang
         identifier = self.bundle.pool.identifier
         return identifier.identify(example) if identifier is not None else None
-
-    def _check_form(self, examples: Sequence[Example]) -> None:
-        for i, example in enumerate(examples):
-            if (example.text_pair is not None) != self.bundle.manifest.pairs:
-                want = (
-                    "text pairs: give 'text_pair' too"
-                    if self.bundle.manifest.pairs
-                    else "single texts: leave 'text_pair' out"
-                )
-                raise RowError("inputs", i, f"bundle {self.bundle.name!r} holds {want}", "item")
 
     def _matches(self, table: MatchTable, languages: list[str]) -> list[Match]:
         anchors = self.bundle.anchors.examples.take(table.rows.ravel())

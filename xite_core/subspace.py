@@ -14,6 +14,13 @@ from xite_core.types import FloatArray, IntArray, SubspaceKind
 Float64Array = npt.NDArray[np.float64]
 
 
+LABEL_SAMPLE = 20_000
+"""Labeled rows on which the label subspace is fitted; a few more where a label is rare."""
+
+FEWEST = 2
+"""Vectors of each class, at least: fewer have no scatter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subspace:
     """A fitted discriminant subspace of rank r, float64.
@@ -103,7 +110,7 @@ def fit_subspace(vectors: FloatArray, codes: IntArray, classes: tuple[str, ...])
     from sklearn.covariance import LedoitWolf  # slow to import, and only a build fits
 
     counts = np.bincount(codes, minlength=len(classes))
-    if len(classes) < 2 or counts.min() < 2:
+    if len(classes) < 2 or counts.min() < FEWEST:
         raise InputError(
             "a subspace needs at least two classes with two texts each; found " + _listing(classes, counts)
         )
@@ -118,6 +125,31 @@ def fit_subspace(vectors: FloatArray, codes: IntArray, classes: tuple[str, ...])
     basis = np.linalg.qr(scalings)[0]
     carrier = np.linalg.solve(basis.T @ within @ basis, (within @ basis).T).T
     return Subspace(classes, mean, means, scalings, basis, carrier)
+
+
+def fit_label_subspace(vectors: FloatArray, codes: IntArray, labels: tuple[str, ...], seed: int = 0) -> Subspace:
+    """LDA with the task label as the class, on a sample of labeled English that holds every label.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, (n, d)
+        Labeled English.
+    codes : ndarray of int64, (n,)
+        Their labels.
+    labels : tuple of str
+        Names of the labels.
+    seed : int
+        Of the sample.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two labels, or a label has fewer than two rows.
+    """
+    order = np.random.default_rng(seed).permutation(len(vectors))
+    rare = [order[codes[order] == code][:FEWEST] for code in range(len(labels))]
+    drawn = np.unique(np.concatenate([order[:LABEL_SAMPLE], *rare]))
+    return fit_subspace(vectors[drawn], codes[drawn], labels)
 
 
 def _listing(classes: tuple[str, ...], counts: IntArray) -> str:

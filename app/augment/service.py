@@ -11,6 +11,8 @@ from app.errors import FieldError
 from app.runtime import Resident, Runtime
 from app.settings.service import Settings
 from xite_core.augmenter import Augmentation
+from xite_core.bundle.bundle import check_form
+from xite_core.errors import RowError
 from xite_core.report import Report
 from xite_core.types import Example
 
@@ -30,7 +32,7 @@ async def augment(runtime: Runtime, request: AugmentRequest, *, interpolate: boo
     Raises
     ------
     XiteError, ServiceError
-        See the table in `app.errors`.
+        See the table in `app.faults`.
     """
     examples = examples_of(request.inputs, runtime.settings)
     resident = await runtime.residents.snapshot(request.bundle)
@@ -73,8 +75,7 @@ def check_pairs(examples: Sequence[Example], resident: Resident) -> None:
     FieldError
         Names the first such input.
     """
-    pairs = resident.bundle.manifest.pairs
-    for i, example in enumerate(examples):
-        if (example.text_pair is not None) != pairs:
-            wanted = "holds pairs: text_pair is missing" if pairs else "holds single texts: leave text_pair out"
-            raise FieldError(f"bundle {resident.bundle.name!r} {wanted}", "inputs", i, "text_pair")
+    try:
+        check_form(resident.bundle, examples)
+    except RowError as error:
+        raise FieldError(error.problem, "inputs", error.row, "text_pair") from None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from app.augment.options import echoed
 from app.bundles.schemas import BundleDetail, BundleItem, BundleList, Deleted, RevisionItem
 from app.runtime import Residents
 from xite_core.bundle.manifest import Manifest, read_manifest
-from xite_core.errors import BundleNotFoundError
+from xite_core.errors import BundleDamagedError, BundleNotFoundError, BundleVersionError
 from xite_core.options import AugmentOptions
 
 LATEST = "latest"
@@ -93,9 +94,13 @@ def _facts(residents: Residents, name: str) -> dict[str, Any]:
 
 def _detail(residents: Residents, name: str) -> BundleDetail:
     facts = _facts(residents, name)
-    manifests = [read_manifest(residents.store.directory(name, revision)) for revision in facts["revisions"]]
+    manifests = []
+    for revision in facts["revisions"]:
+        with suppress(BundleDamagedError, BundleVersionError):  # listed all the same, without its contents
+            manifests.append(read_manifest(residents.store.directory(name, revision)))
     active = next((manifest for manifest in manifests if manifest.revision == facts["active"]), None)
     if active is None:
+        read_manifest(residents.store.directory(name, facts["active"]))  # says what is wrong with it
         raise BundleNotFoundError(f"bundle {name!r} changed while it was read; ask again")
     options = echoed(AugmentOptions().replaced(active.options))
     contents = [_contents(manifest, facts["active"]) for manifest in manifests]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self
 
 Kind = Literal["labeled", "unlabeled"]
@@ -84,17 +84,18 @@ class DatasetRecord:
     repeated_id: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Give JSON values."""
-        return {**asdict(self), "object": "dataset", "bad_rows": self.bad_rows.as_dict()}
+        """Give JSON values; what is optional only where there is something, so that earlier versions read the rest."""
+        values = {**asdict(self), "object": "dataset", "bad_rows": self.bad_rows.as_dict()}
+        return {name: value for name, value in values.items() if value is not None}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read what `as_dict` gave.
+        """Read what `as_dict` gave, here or in a later version.
 
         Raises
         ------
         KeyError, TypeError, ValueError
             If it is something else.
         """
-        given = {name: value for name, value in values.items() if name != "object"}
+        given = {item.name: values[item.name] for item in fields(cls) if item.name in values}
         return cls(**{**given, "bad_rows": BadRows.from_dict(values["bad_rows"])})

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import structlog
 
 from app.datasets.intake import Intake, Limits, Upload
 from app.datasets.record import DatasetRecord
@@ -37,6 +38,8 @@ SCHEMA = pa.schema(
 )
 FORGOTTEN_AFTER = 24 * 3600.0
 """Seconds after which the temporary files of a process that was killed are removed."""
+
+log = structlog.get_logger(__name__)
 
 _ID = re.compile(r"ds_[0-9a-f]{23}")
 _BATCH = 4096
@@ -145,8 +148,12 @@ class DatasetStore:
         for name in older:
             if len(records) == limit:
                 return Page(records, True)
-            with suppress(DatasetNotFoundError):  # deleted since the directory was read
+            try:
                 records.append(self.get(name))
+            except DatasetNotFoundError:  # deleted since the directory was read
+                continue
+            except DatasetDamagedError:  # the others are there all the same
+                log.warning("dataset cannot be read", dataset=name)
         return Page(records, False)
 
     def delete(self, dataset_id: str) -> None:

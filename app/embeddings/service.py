@@ -25,7 +25,7 @@ async def embeddings(runtime: Runtime, request: EmbeddingsRequest) -> bytes:
     ModelNotFoundError
         If no bundle has that encoder.
     XiteError, ServiceError
-        See the table in `app.errors`.
+        See the table in `app.faults`.
     """
     texts = [request.input] if isinstance(request.input, str) else request.input
     limit = runtime.settings.max_text_chars

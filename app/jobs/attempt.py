@@ -23,6 +23,9 @@ from xite_core.bundle.store import BundleStore
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+JOB = "job"
+"""What the origin of a revision calls the job that made it."""
+
 POLL = 0.3
 """Seconds between two looks at the record."""
 

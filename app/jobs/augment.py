@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from app.augment.options import options_of
 from app.augment.schemas import AugmentChoices
 from app.jobs.attempt import Attempt
-from app.jobs.build import JobStoppedError
+from app.jobs.encoding import JobStoppedError
 from app.jobs.outcome import ARTIFACTS, Outcome, described
 from app.jobs.rows import target_rows
 from app.jobs.schemas import AugmentJobRequest

@@ -7,7 +7,8 @@ from typing import Any
 
 from app.augment.options import with_choices
 from app.building import encoder_spec, reference_pool
-from app.jobs.attempt import Attempt
+from app.jobs.attempt import JOB, Attempt
+from app.jobs.encoding import EncodedRows
 from app.jobs.outcome import Outcome
 from app.jobs.rows import labeled_rows, target_rows
 from app.jobs.schemas import BuildRequest
@@ -20,32 +21,6 @@ from xite_core.types import Example, IndexKind
 _CHUNK = 512
 
 
-class JobStoppedError(Exception):
-    """The attempt was told to stop."""
-
-
-class EncodedRows:
-    """Reports a build's progress, and ends it where the attempt is to stop.
-
-    Parameters
-    ----------
-    attempt : Attempt
-        Who is told.
-    total : int
-        Rows in all.
-    """
-
-    def __init__(self, attempt: Attempt, total: int) -> None:
-        self._attempt, self._total, self._done = attempt, total, 0
-
-    def __call__(self, stage: str, count: int) -> None:
-        """Take the builder's news."""
-        if self._attempt.cancelled():
-            raise JobStoppedError
-        self._done += count if stage == "encode" else 0
-        self._attempt.progress("encode", self._done, self._total)
-
-
 def run(attempt: Attempt, spec: dict[str, Any]) -> Outcome:
     """Build and publish."""
     request = BuildRequest.model_validate(spec["request"])
@@ -56,10 +31,8 @@ def run(attempt: Attempt, spec: dict[str, Any]) -> Outcome:
     encoder = load_encoder(encoder_spec({"name": request.encoder}))
     options = BuildOptions(IndexKind(request.index), request.validation, seed=request.seed)
     defaults = with_choices(AugmentOptions(), request.options) if request.options else None
-    store = BundleStore(attempt.home)
-    store.pin(request.bundle)
-    builder = Builder(store, encoder, options, EncodedRows(attempt, len(rows)))
-    origin = {"source": request.source.dataset or "rows", "kind": "job"}
+    builder = Builder(BundleStore(attempt.home), encoder, options, EncodedRows(attempt, len(rows)))
+    origin = {"source": request.source.dataset or "rows", JOB: attempt.job.id}
     bundle = builder.build(
         request.bundle, _chunks(rows), pool, defaults=defaults, origin=origin, revision=attempt.revision
     )

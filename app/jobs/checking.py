@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ from app.jobs.schemas import (
     BuildRequest,
     FinetuneRequest,
     LabeledRef,
+    PoolRef,
     TextsRef,
 )
 from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.bundle.store import BundleStore
 from xite_core.bundle.succession import succession
-from xite_core.encoder.registry import XITE_MINI, list_encoders
+from xite_core.encoder.registry import XITE_MINI, default_spec, list_encoders
+from xite_core.encoder.spec import EncoderSpec
 from xite_core.errors import InputError
 from xite_core.options import AugmentOptions
+from xite_core.subspace import FEWEST
 
 
 def check(
@@ -51,7 +55,8 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
     manifest = _manifest(home, request.source.bundle) if request.source.bundle else None
     if manifest:
         labels: Collection[str] = manifest.labels
-        pairs, encoder = manifest.pairs, manifest.encoder["name"]
+        _check_labels(labels)
+        pairs, encoder = manifest.pairs, EncoderSpec.from_dict(manifest.encoder)
         present = AugmentOptions().replaced(manifest.options)
         if not manifest.counts.get("validation"):
             raise FieldError(
@@ -62,11 +67,9 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
     else:
         if request.bundle is None:
             raise FieldError("a name for the result is needed where the source is no bundle", "bundle")
-        labels, pairs = _labels(home, request.source, "source")
-        _check_ids(home, request.source, "source")
-        encoder, present = XITE_MINI, AugmentOptions()
+        labels, pairs = _source(home, request.source)
+        encoder, present = default_spec(XITE_MINI), AugmentOptions()
     finetune_options(request, present)
-    _check_labels_and_form(labels)
     _check_target(home, request.target, pairs)
     for where, reference in (("annotated", request.annotated), ("target_test", request.target_test)):
         if reference:
@@ -76,7 +79,7 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
             _check_form(given_pairs, pairs, where)
             _check_known(given, labels, where)
     if request.bundle:
-        _check_result(home, request.bundle, str(encoder), labels, pairs)
+        _check_result(home, request.bundle, encoder, labels, pairs)
     return {"revision": manifest.revision if manifest else None}
 
 
@@ -93,16 +96,10 @@ def _build(home: Path, request: BuildRequest) -> dict[str, Any]:
     names = [encoder.name for encoder in list_encoders() if encoder.available]
     if request.encoder not in names:
         raise FieldError(f"expected one of {', '.join(names)}", "encoder")
-    labels, pairs = _labels(home, request.source, "source")
-    _check_ids(home, request.source, "source")
-    _check_labels_and_form(labels)
-    for i, part in enumerate(request.pool):
-        if part.dataset:
-            DatasetStore(home).get(part.dataset)
-        elif len(part.texts or []) < 2:
-            raise FieldError("at least 2 texts are needed", "pool", i, "texts")
+    labels, pairs = _source(home, request.source)
+    _check_pool(home, request.pool, pairs)
     with_choices(AugmentOptions(), request.options or AugmentChoices())
-    _check_result(home, request.bundle, request.encoder, labels, pairs)
+    _check_result(home, request.bundle, default_spec(request.encoder), labels, pairs)
     return {}
 
 
@@ -110,18 +107,45 @@ def _manifest(home: Path, name: str) -> Manifest:
     return read_manifest(BundleStore(home).resolve(name))
 
 
-def _labels(home: Path, reference: LabeledRef, where: str) -> tuple[set[str], bool]:
-    """Label names and whether the rows are pairs."""
+def _source(home: Path, reference: LabeledRef) -> tuple[Collection[str], bool]:
+    """Label names of rows that are to become a bundle, and whether they are pairs."""
+    labels, pairs = _labels(home, reference, "source")
+    _check_labels(labels)
+    single = sorted(label for label, count in labels.items() if count < FEWEST)
+    if single:
+        raise FieldError(f"at least {FEWEST} rows of each label are needed; {single[0][:80]!r} has one", "source")
+    _check_ids(home, reference, "source")
+    return labels, pairs
+
+
+def _labels(home: Path, reference: LabeledRef, where: str) -> tuple[Mapping[str, int], bool]:
+    """Rows of each label, and whether the rows are pairs."""
     if reference.rows is not None:
         pairs = {row.text_pair is not None for row in reference.rows}
         if len(pairs) > 1:
             raise FieldError("single texts and pairs are mixed; give text_pair in every row or in none", where, "rows")
-        return {row.label for row in reference.rows}, pairs.pop()
+        return Counter(row.label for row in reference.rows), pairs.pop()
     assert reference.dataset is not None
     record = DatasetStore(home).get(reference.dataset)
     if not record.labeled:
         raise FieldError(f"dataset {record.id} has rows without a label", where, "dataset")
-    return set(record.labels), record.pairs
+    return record.labels, record.pairs
+
+
+def _check_pool(home: Path, pool: Sequence[PoolRef], pairs: bool) -> None:
+    languages: set[str] = set()
+    for i, part in enumerate(pool):
+        if part.lang.lower() in languages:
+            raise FieldError(f"there are texts of {part.lang!r} already; give each language once", "pool", i, "lang")
+        languages.add(part.lang.lower())
+        if part.dataset:
+            record = DatasetStore(home).get(part.dataset)
+            if record.rows < 2:
+                raise FieldError("at least 2 texts are needed", "pool", i, "dataset")
+            if record.pairs and not pairs:
+                raise FieldError(_form_words(pairs), "pool", i, "dataset")
+        elif len(part.texts or []) < 2:
+            raise FieldError("at least 2 texts are needed", "pool", i, "texts")
 
 
 def _check_ids(home: Path, reference: LabeledRef, where: str) -> None:
@@ -142,7 +166,7 @@ def _repeated_words(name: str) -> str:
     return f"several rows have the id {name[:80]!r}; give each one of its own, or none"
 
 
-def _check_labels_and_form(labels: Collection[str]) -> None:
+def _check_labels(labels: Collection[str]) -> None:
     if len(labels) < 2:
         found = ", ".join(sorted(labels)) or "none"
         raise FieldError(f"at least 2 labels are needed to learn a difference; there is {found}", "source")
@@ -175,7 +199,7 @@ def _check_known(given: Collection[str], labels: Collection[str], where: str) ->
         raise FieldError(f"label {unknown[0][:80]!r} is not one of the source's: {known}", where)
 
 
-def _check_result(home: Path, name: str, encoder: str, labels: Collection[str], pairs: bool) -> None:
+def _check_result(home: Path, name: str, encoder: EncoderSpec, labels: Collection[str], pairs: bool) -> None:
     before = succession(BundleStore(home), name)
     if before is None:
         return

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.building import reference_pool
-from app.jobs.attempt import Attempt, jobs_directory
-from app.jobs.build import EncodedRows
+from app.jobs.attempt import JOB, Attempt, jobs_directory
+from app.jobs.encoding import EncodedRows
 from app.jobs.finetune_options import finetune_options
 from app.jobs.outcome import Outcome, described
 from app.jobs.records import Event
@@ -19,7 +19,7 @@ from xite_core.bundle.store import BundleStore
 from xite_core.encoder.registry import XITE_MINI, load_encoder
 from xite_core.errors import AlreadyExistsError, BundleNotFoundError
 from xite_core.finetune.corpus import FineTuneInputs
-from xite_core.finetune.events import FineTuneEvent, Stage
+from xite_core.finetune.events import FineTuneEvent
 from xite_core.finetune.tuner import FineTuner
 from xite_core.types import Example
 
@@ -47,9 +47,8 @@ def run(attempt: Attempt, spec: dict[str, Any]) -> Outcome:
         progress=lambda event: _tell(attempt, event),
         cancelled=attempt.cancelled,
     )
-    store, name = BundleStore(attempt.home), request.bundle or bundle.name
-    store.pin(name)
-    made = tuner.run(store, name, attempt.revision)
+    name = request.bundle or bundle.name
+    made = tuner.run(BundleStore(attempt.home), name, attempt.revision, {JOB: attempt.job.id})
     result = {
         "bundle": name,
         "revision": made.bundle.revision,
@@ -65,9 +64,6 @@ def _tell(attempt: Attempt, event: FineTuneEvent) -> None:
     events = []
     if event.metrics is not None:
         events.append(Event("metrics", {"epoch": event.epoch, **event.metrics}))
-    elif event.stage is Stage.TRAIN and event.loss is not None:
-        attempt.progress(str(event.stage), event.step, event.of)
-        return
     attempt.progress(str(event.stage), event.step, event.of, events)
 
 

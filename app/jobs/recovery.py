@@ -110,6 +110,7 @@ class Recovery:
             if self._store.delete(job):
                 shutil.rmtree(jobs_directory(settings.home) / job.id, ignore_errors=True)
                 log.info("job forgotten", job=job.id)
+        self._try(lambda: BundleStore(settings.home).sweep(now - _DAY), "half-published revisions")
         if days := settings.dataset_retention_days:
             self._try(lambda: forget_datasets(settings.home, now - days * _DAY, self._store.needing), "datasets")
         if kept := settings.revision_retention_days:

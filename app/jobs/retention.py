@@ -7,8 +7,10 @@ from pathlib import Path
 
 import structlog
 
-from xite_core.bundle.manifest import read_manifest
+from app.jobs.attempt import JOB
+from xite_core.bundle.manifest import MANIFEST, read_manifest
 from xite_core.bundle.store import BundleStore
+from xite_core.errors import BundleDamagedError, BundleVersionError
 
 log = structlog.get_logger(__name__)
 
@@ -36,13 +38,22 @@ def forget_revisions(home: Path, before: float, needed: Needed) -> None:
     """Delete revisions that a job made before a moment, that are neither active nor were, and that no job needs."""
     store = BundleStore(home)
     for name in store.names():
-        activation = store.activation(name)
-        kept = {activation.revision, *activation.history} if activation else {store.revisions(name)[-1]}
-        for revision in store.revisions(name):
-            directory: Path = store.directory(name, revision)
-            made = read_manifest(directory)
-            old = (directory / "manifest.json").stat().st_mtime < before
-            made_by_job = made.origin.get("kind") in ("finetune", "job")
-            if old and made_by_job and revision not in kept and not needed(revision):
-                store.delete(name, revision)
-                log.info("revision forgotten", bundle=name, revision=revision)
+        try:
+            for revision in _outlived(store, name, before):
+                if not needed(revision):
+                    store.delete(name, revision)
+                    log.info("revision forgotten", bundle=name, revision=revision)
+        except (BundleDamagedError, BundleVersionError) as error:  # the others are not to wait for its repair
+            log.warning("revisions not looked at", bundle=name, reason=str(error))
+
+
+def _outlived(store: BundleStore, name: str, before: float) -> list[str]:
+    activation = store.activation(name)
+    kept = {activation.revision, *activation.history} if activation else {store.revisions(name)[-1]}
+    return [
+        revision
+        for revision in store.revisions(name)
+        if revision not in kept
+        and (store.directory(name, revision) / MANIFEST).stat().st_mtime < before
+        and JOB in read_manifest(store.directory(name, revision)).origin
+    ]

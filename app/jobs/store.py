@@ -138,10 +138,10 @@ class JobStore:
         return [Job.loads(text) for text in found if text is not None and is_of_this_format(text)]
 
     def needing(self, name: str) -> Job | None:
-        """A job that has not ended and whose specification has a value of that name."""
+        """A job that has not ended and whose specification refers to a dataset or revision of that name."""
         for job in self.active():
             with suppress(JobNotFoundError):  # deleted meanwhile
-                if not _is_over(job) and _mentions(self.spec(job.id), name):
+                if not _is_over(job) and _refers(self.spec(job.id), name):
                     return job
         return None
 
@@ -252,13 +252,13 @@ class JobStore:
             try:
                 pipe.watch(_key(job.id))  # type: ignore[no-untyped-call]
                 text = cast("bytes | None", pipe.get(_key(job.id)))
-                if text is None or not _is_over(Job.loads(text)):
+                if text is None or not _is_over(present := Job.loads(text)) or present.attempt != job.attempt:
                     return False
                 pipe.multi()
                 pipe.delete(*(_key(job.id, part) for part in ("", "spec", "events", "lease")))
                 pipe.zrem(ALL, job.id)
                 pipe.srem(ACTIVE, job.id)
-                pipe.srem(_in_state(job.status), job.id)
+                pipe.srem(_in_state(present.status), job.id)
                 pipe.execute()
             except WatchError:
                 return False
@@ -327,13 +327,12 @@ class JobStore:
         return job
 
 
-def _mentions(value: Any, name: str) -> bool:
+def _refers(value: Any, name: str) -> bool:
+    """Whether a field for a dataset or a revision holds the name; ``metadata`` is the caller's own."""
     if isinstance(value, dict):
-        refers = any(value.get(key) == name for key in ("dataset", "revision"))
-        return refers or any(_mentions(part, name) for part in value.values())
-    if isinstance(value, list):
-        return any(_mentions(part, name) for part in value)
-    return False
+        parts = [part for key, part in value.items() if key != "metadata"]
+        return name in (value.get("dataset"), value.get("revision")) or any(_refers(part, name) for part in parts)
+    return isinstance(value, list) and any(_refers(part, name) for part in value)
 
 
 def events_key(job_id: str) -> str:

@@ -33,7 +33,7 @@ async def predict(runtime: Runtime, request: PredictRequest) -> bytes:
     NoHeadError
         If that revision was not fine-tuned.
     XiteError, ServiceError
-        See the table in `app.errors`.
+        See the table in `app.faults`.
     """
     examples = examples_of(request.inputs, runtime.settings)
     resident = await runtime.residents.snapshot(request.bundle)

@@ -25,6 +25,8 @@ def check_port(host: str, port: int) -> None:
     """
     try:
         _listen(host, port)
+    except UnicodeError:
+        raise OptionError("host", host, "a name or address of this machine") from None
     except OSError as error:
         what = (error.strerror or str(error)).lower()
         if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:

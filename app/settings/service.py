@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=1024,
-        description="computing threads a process; default: cores / workers threads of a job; default: one a core",
+        description="computing threads of a job; default: one a core",
     )
     job_memory_mb: int | None = Field(None, ge=64, description="memory that a job's process may allocate")
     job_seconds: int = Field(86_400, ge=1, description="how long one attempt at a job may take")

@@ -20,7 +20,7 @@ revisions = st.sampled_from(["r1", "r2", "r3", "r4"])
 
 
 class Bundles(RuleBasedStateMachine):
-    """The model: what is published, what is active, what was active before."""
+    """The model: what is published, what the pointer says, what was active before."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,6 +46,7 @@ class Bundles(RuleBasedStateMachine):
             assert revision in self.published
         else:
             assert revision not in self.published
+            self.active = self.active or max(self.published, default=None)
             self.published.add(revision)
 
     @rule(revision=revisions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,8 +26,9 @@ from xite_core.bundle.bundle import (
     write_subspaces,
 )
 from xite_core.bundle.derive import carry_over
-from xite_core.bundle.manifest import FileRecord, Manifest
+from xite_core.bundle.manifest import Manifest, file_records
 from xite_core.bundle.store import BundleStore
+from xite_core.bundle.succession import check_succession
 from xite_core.bundle.verify import write_stamp
 from xite_core.encoder.protocol import Encoder
 from xite_core.errors import InputError, OptionError, RowError
@@ -36,12 +38,8 @@ from xite_core.index.labeled import AnchorWriter, LabeledIndex
 from xite_core.memory import kept_small
 from xite_core.options import AugmentOptions
 from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
-from xite_core.storage import sha256_of
-from xite_core.subspace import Subspaces, fit_subspace
+from xite_core.subspace import FEWEST, Subspaces, fit_label_subspace
 from xite_core.types import Example, FloatArray, IndexKind
-
-LABEL_SAMPLE = 20_000
-"""Anchors on which the label subspace is fitted, at most."""
 
 Progress = Callable[[str, int], None]
 """Called with the stage's name and the number of rows just done."""
@@ -89,7 +87,8 @@ class Anchor:
 class HoldOut:
     """Decides which rows are held out for validation.
 
-    Decided by the text (of a pair: the premise), so that duplicates stay together.
+    Decided by the text (of a pair: the premise), so that duplicates stay together. The first texts of each label are
+    not held out: a label needs `FEWEST` anchors.
 
     Parameters
     ----------
@@ -101,14 +100,27 @@ class HoldOut:
 
     def __init__(self, options: BuildOptions, texts: Iterable[str] = ()) -> None:
         self._options, self._texts, self._rows = options, set(texts), 0
+        self._anchors: Counter[str | None] = Counter()
+        self._spared: set[str] = set()
 
     def takes(self, example: Example) -> bool:
         """Whether the next row is held out."""
         if example.text not in self._texts:
-            if self._rows >= self._options.max_validation or not drawn(example.text, self._options):
+            if not self._free(example):
+                self._anchors[example.label] += 1
                 return False
             self._texts.add(example.text)
         self._rows += 1
+        return True
+
+    def _free(self, example: Example) -> bool:
+        """Whether the lot falls on a text that no label needs as an anchor."""
+        full = self._rows >= self._options.max_validation
+        if full or example.text in self._spared or not drawn(example.text, self._options):
+            return False
+        if self._anchors[example.label] < FEWEST:
+            self._spared.add(example.text)
+            return False
         return True
 
 
@@ -184,7 +196,8 @@ class Builder:
         Raises
         ------
         InputError
-            If there are no rows or fewer than two labels, pairs and single texts are mixed, or the pool is too small.
+            If there are no rows or fewer than two labels, pairs and single texts are mixed, the pool is too small, or
+            the name holds revisions of another encoder, of other labels or of the other form.
         StorageError
             If the disk refuses; nothing is published then.
         """
@@ -274,9 +287,11 @@ class Builder:
                 index=read_report(directory / ANCHORS).as_dict(),
                 options=defaults.as_dict(),
                 origin=origin,
-                files=_hash_files(directory),
+                files=file_records(directory),
                 head=head,
             )
+            if parent is None:
+                check_succession(self.store, manifest)
             manifest.write(directory)
         final = self.store.directory(name, revision)
         write_stamp(final, manifest)
@@ -350,8 +365,7 @@ class Builder:
         return ReferencePool(vectors, fit_identifier(texts))
 
     def _fit(self, pool: ReferencePool, index: LabeledIndex) -> Subspaces:
-        drawn = np.sort(np.random.default_rng(self.options.seed).permutation(index.ntotal)[:LABEL_SAMPLE])
-        label = fit_subspace(index.vectors[drawn], index.label_codes[drawn], index.labels)
+        label = fit_label_subspace(index.vectors, index.label_codes, index.labels, self.options.seed)
         return Subspaces(pool.fit_language_subspace(self.options.seed), label)
 
 
@@ -367,12 +381,12 @@ def _kept(anchors: LabeledIndex, removed: set[str]) -> Iterator[list[Anchor]]:
 
 def _named(chunk: Sequence[Anchor], names: set[str]) -> list[Example]:
     """The chunk's examples, each with an id of its own; ``names`` are those taken so far."""
-    examples = []
+    examples, given = [], {anchor.example.id for anchor in chunk}
     for anchor in chunk:
         name, row = anchor.example.id, len(names)
         if name in names:
             raise RowError("labeled rows", row + 1, f"the id {name!r} is taken; ids have to be unique", "row")
-        while name is None or name in names:
+        while name is None or name in names or (anchor.example.id is None and name in given):
             name, row = f"row-{row}", row + 1
         names.add(name)
         examples.append(replace(anchor.example, id=name))
@@ -386,8 +400,3 @@ def _check_form(chunk: Sequence[Anchor], pairs: bool) -> None:
                 f"labeled row {anchor.example.id or anchor.example.text[:40]!r}: texts and text pairs are mixed; "
                 "build one bundle of each"
             )
-
-
-def _hash_files(directory: Path) -> dict[str, FileRecord]:
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
-    return {path.relative_to(directory).as_posix(): FileRecord(path.stat().st_size, sha256_of(path)) for path in files}

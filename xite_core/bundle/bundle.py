@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +11,15 @@ import numpy as np
 from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.bundle.verify import verify
 from xite_core.encoder.protocol import Encoder
-from xite_core.errors import BundleDamagedError, EncoderMismatchError
-from xite_core.identification import LanguageIdentifier
+from xite_core.errors import BundleDamagedError, EncoderMismatchError, RowError
+from xite_core.identification import LanguageIdentifier, fit_identifier
 from xite_core.index.labeled import LabeledIndex
 from xite_core.index.vectors_file import read_header, read_matrices, write_matrices
 from xite_core.options import AugmentOptions
 from xite_core.pool import ReferencePool
+from xite_core.reference import reference_texts
 from xite_core.subspace import Subspace, Subspaces
+from xite_core.types import Example
 
 ANCHORS = "anchors"
 VALIDATION = "validation"
@@ -91,6 +94,21 @@ def check_encoder(bundle: Bundle, encoder: Encoder) -> None:
         )
 
 
+def check_form(bundle: Bundle, examples: Sequence[Example], where: str = "inputs") -> None:
+    """Refuse pairs for a bundle of single texts, and the reverse.
+
+    Raises
+    ------
+    RowError
+        Names the first such text.
+    """
+    pairs = bundle.manifest.pairs
+    for i, example in enumerate(examples):
+        if (example.text_pair is not None) != pairs:
+            want = "text pairs: give 'text_pair' too" if pairs else "single texts: leave 'text_pair' out"
+            raise RowError(where, i, f"bundle {bundle.name!r} holds {want}", "item")
+
+
 def open_bundle(directory: Path, *, full_check: bool = False) -> Bundle:
     """Open a revision after checking its hashes.
 
@@ -130,13 +148,17 @@ def write_pool(directory: Path, pool: ReferencePool) -> None:
 
 
 def read_pool(directory: Path) -> ReferencePool:
-    """Read what `write_pool` wrote."""
-    path, identifier = directory / IDENTIFIER_FILE, None
-    if path.exists():
-        scripts = read_matrices(path)
-        languages = tuple(read_header(path)[1]["languages"].split("\n"))
-        identifier = LanguageIdentifier(languages, scripts.pop(NGRAMS), scripts)
-    return ReferencePool(read_matrices(directory / POOL_FILE), identifier)
+    """Read what `write_pool` wrote.
+
+    Earlier versions wrote vectors alone; their languages are told apart by the shipped texts, where all of them ship.
+    """
+    vectors, path = read_matrices(directory / POOL_FILE), directory / IDENTIFIER_FILE
+    if not path.exists():
+        shipped = {name: rows for name, rows in reference_texts().items() if name in vectors}
+        return ReferencePool(vectors, fit_identifier(shipped) if len(shipped) == len(vectors) else None)
+    scripts = read_matrices(path)
+    languages = tuple(read_header(path)[1]["languages"].split("\n"))
+    return ReferencePool(vectors, LanguageIdentifier(languages, scripts.pop(NGRAMS), scripts))
 
 
 def write_subspaces(path: Path, subspaces: Subspaces) -> None:

@@ -23,8 +23,9 @@ from xite_core.bundle.bundle import (
     write_pool,
     write_subspaces,
 )
-from xite_core.bundle.manifest import FileRecord, Manifest
+from xite_core.bundle.manifest import Manifest, file_records
 from xite_core.bundle.store import BundleStore
+from xite_core.bundle.succession import check_succession
 from xite_core.bundle.verify import write_stamp
 from xite_core.encoder.protocol import Encoder
 from xite_core.encoder.registry import load_encoder
@@ -33,7 +34,6 @@ from xite_core.index.build import read_report
 from xite_core.index.labeled import AnchorWriter
 from xite_core.options import AugmentOptions
 from xite_core.pool import ReferencePool
-from xite_core.storage import sha256_of
 from xite_core.subspace import Subspaces
 from xite_core.types import Example, FloatArray, IndexKind
 
@@ -166,6 +166,8 @@ def publish_derived(store: BundleStore, name: str, revision: str, derivation: De
     ------
     AlreadyExistsError
         If there is such a revision.
+    InputError
+        If another name than the parent's holds revisions of another encoder, of other labels or of the other form.
     StorageError
         If the disk refuses; nothing is published then.
     """
@@ -190,9 +192,11 @@ def publish_derived(store: BundleStore, name: str, revision: str, derivation: De
             index=read_report(directory / ANCHORS).as_dict(),
             options=(derivation.options or parent.options).as_dict(),
             origin={"parent": parent.revision, "parent_name": parent.name, **derivation.origin},
-            files=_records(directory),
+            files=file_records(directory),
             head=derivation.head,
         )
+        if name != parent.name:
+            check_succession(store, manifest)
         manifest.write(directory)
     final = store.directory(name, revision)
     write_stamp(final, manifest)
@@ -235,8 +239,3 @@ def _link(old: Path, new: Path) -> None:
         os.link(old, new)
     except OSError:
         shutil.copy2(old, new)
-
-
-def _records(directory: Path) -> dict[str, FileRecord]:
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
-    return {path.relative_to(directory).as_posix(): FileRecord(path.stat().st_size, sha256_of(path)) for path in files}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xite_core.errors import BundleDamagedError, BundleVersionError
-from xite_core.storage import atomic_file
+from xite_core.storage import atomic_file, sha256_of
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -83,6 +83,12 @@ class Manifest:
             values = json.loads(json.dumps(asdict(self)))
             values["checksum"] = _checksum(values)
             temporary.write_text(json.dumps(values, ensure_ascii=False, indent=1), "utf8")
+
+
+def file_records(directory: Path) -> dict[str, FileRecord]:
+    """Size and hash of every file of a directory that is to be published, by its path in it."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): FileRecord(path.stat().st_size, sha256_of(path)) for path in files}
 
 
 def _checksum(values: Mapping[str, Any]) -> str:

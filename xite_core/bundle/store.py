@@ -24,6 +24,7 @@ from xite_core.storage import atomic_directory, atomic_file, storage_errors
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ACTIVE = "active.json"
+_GRAVE = ".deleted-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,8 @@ class BundleStore:
     def publishing(self, name: str, revision: str) -> Iterator[Path]:
         """Give a directory to fill; it becomes the revision, whole, when the block ends well.
 
+        Which revision is active does not change by that: where no pointer says so yet, one is written for the present.
+
         Raises
         ------
         AlreadyExistsError
@@ -152,6 +155,7 @@ class BundleStore:
             final.parent.mkdir(parents=True, exist_ok=True)
         with atomic_directory(final) as directory:
             yield directory
+            self._pin(name)
 
     def activate(self, name: str, revision: str) -> Activation:
         """Make a revision the active one.
@@ -169,15 +173,6 @@ class BundleStore:
                 return present
             history = (*present.history, present.revision) if present else ()
             return self._point(name, Activation(revision, history))
-
-    def pin(self, name: str) -> None:
-        """Make explicit which revision of a name is active, where no pointer says so yet.
-
-        Without one the newest counts as active: whoever publishes a revision that must not become active by itself
-        pins the present one first. A name without revisions is left as it is.
-        """
-        if self.revisions(name) and self.activation(name) is None:
-            self.activate(name, self.resolve(name).name)
 
     def rollback(self, name: str) -> Activation:
         """Return to the revision that was active before and still exists.
@@ -199,7 +194,7 @@ class BundleStore:
             return self._point(name, Activation(history[-1], tuple(history[:-1])))
 
     def delete(self, name: str, revision: str) -> None:
-        """Remove a revision that is not active.
+        """Remove a revision that is not active, or the last one of a name that has no pointer.
 
         Raises
         ------
@@ -210,14 +205,32 @@ class BundleStore:
         """
         directory = self.resolve(name, revision)
         with FileLock(self.root / name / ".lock"):
-            active = self.activation(name)
-            if active and active.revision == revision:
+            if self._is_active(name, revision):
                 raise BundleError(f"revision {revision!r} of {name!r} is active; activate another one first")
-            grave = directory.parent / f".deleted-{revision}-{secrets.token_hex(4)}"
+            grave = directory.parent / f"{_GRAVE}{revision}-{secrets.token_hex(4)}"
             with storage_errors(directory, every=True):
                 directory.rename(grave)
                 stamp_path(directory).unlink(missing_ok=True)
                 shutil.rmtree(grave)
+
+    def sweep(self, before: float) -> None:
+        """Remove what processes that were killed left half-published, or half-deleted, before a moment (Unix time)."""
+        for path in (*self.root.glob("*/.*.tmp"), *self.root.glob(f"*/{_GRAVE}*")):
+            if path.is_dir() and all(part.stat().st_mtime < before for part in (path, *path.rglob("*"))):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _is_active(self, name: str, revision: str) -> bool:
+        active = self.activation(name)
+        if active is not None:
+            return active.revision == revision
+        *others, newest = self.revisions(name)
+        return bool(others) and revision == newest
+
+    def _pin(self, name: str) -> None:
+        """Without a pointer the newest revision counts as active: say which it is before a newer one comes."""
+        revisions = self.revisions(name)
+        if revisions and not (self.root / name / _ACTIVE).exists():
+            self.activate(name, revisions[-1])
 
     def _no_bundle(self, name: str) -> BundleNotFoundError:
         known = ", ".join(self.names()) or "none"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.bundle.store import BundleStore
+from xite_core.encoder.spec import EncoderSpec
 from xite_core.errors import BundleDamagedError, BundleNotFoundError, InputError
 from xite_core.types import Example
 
@@ -27,22 +28,25 @@ class Succession:
     present: Manifest
     advice: str = "choose another name"
 
-    def check(self, encoder: str, labels: Collection[str], pairs: bool) -> None:
+    def check(self, encoder: EncoderSpec, labels: Collection[str], pairs: bool) -> None:
         """Refuse whatever the single checks refuse."""
         self.check_encoder(encoder)
         self.check_form(pairs)
         self.check_labels(labels)
 
-    def check_encoder(self, name: str) -> None:
-        """Refuse another encoder than the present one.
+    def check_encoder(self, spec: EncoderSpec) -> None:
+        """Refuse another encoder than the present one, and one whose vectors are made in another way.
 
         Raises
         ------
         InputError
-            If it is another.
+            If it differs; the message names the first field that does.
         """
-        if name != str(self.present.encoder["name"]):
-            raise self._error(f"was built with encoder {self.present.encoder['name']!r}, not with {name!r}")
+        given, present = spec.as_dict(), EncoderSpec.from_dict(self.present.encoder).as_dict()
+        for field, value in given.items():
+            if value != present[field]:
+                what = "encoder" if field == "name" else field
+                raise self._error(f"was built with {what} {present[field]!r}, not with {value!r}")
 
     def check_labels(self, labels: Collection[str]) -> None:
         """Refuse other labels than the present ones, be they more or fewer.
@@ -68,8 +72,8 @@ class Succession:
         if pairs != self.present.pairs:
             raise self._error("holds text pairs" if self.present.pairs else "holds single texts, not pairs")
 
-    def known(self, chunks: Iterable[list[Example]]) -> Iterator[list[Example]]:
-        """Give the rows as they are read, up to the first with a label that is new.
+    def checked_additions(self, chunks: Iterable[list[Example]]) -> Iterator[list[Example]]:
+        """Give rows that are to be added as they are read, up to the first with a label that is new.
 
         Raises
         ------
@@ -86,7 +90,7 @@ class Succession:
             before += len(chunk)
             yield chunk
 
-    def followed(self, chunks: Iterable[list[Example]]) -> Iterator[list[Example]]:
+    def checked_replacement(self, chunks: Iterable[list[Example]]) -> Iterator[list[Example]]:
         """The same for rows that take the place of the present ones: none may be of the other form, no label missing.
 
         Raises
@@ -95,7 +99,7 @@ class Succession:
             At the row, or after the last one.
         """
         seen: set[str] = set()
-        for chunk in self.known(chunks):
+        for chunk in self.checked_additions(chunks):
             for example in chunk:
                 self.check_form(example.text_pair is not None)
                 seen.add(example.label or "")
@@ -117,3 +121,16 @@ def succession(store: BundleStore, name: str) -> Succession | None:
         with suppress(BundleDamagedError):
             return Succession(read_manifest(store.directory(name, revision)))
     return None
+
+
+def check_succession(store: BundleStore, made: Manifest) -> None:
+    """Refuse to publish what does not keep what its name has; the last look, after others may have published.
+
+    Raises
+    ------
+    InputError
+        If encoder, labels or form differ.
+    """
+    before = succession(store, made.name)
+    if before is not None:
+        before.check(EncoderSpec.from_dict(made.encoder), made.labels, made.pairs)

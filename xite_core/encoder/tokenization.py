@@ -60,7 +60,12 @@ class ExampleTokenizer:
         return Tokenized(ids, self._segments(encodings, pairs and not split), lengths, cut, unreadable)
 
     def _unreadable(self, encodings: Sequence[Encoding], sequences: Sequence[str | tuple[str, str]]) -> BoolArray:
-        """Flags by text: the sides of a pair are looked at alone, since a readable one would hide the other."""
+        """Flags by text: the sides of a pair are looked at alone, since a readable one would hide the other.
+
+        A prefix would hide a short text too, so that texts which have one are looked at without it.
+        """
+        if self._spec.prefix:
+            return self._unreadable_behind_prefix(sequences)
         ids: list[list[int]] = []
         texts: list[str] = []
         for encoding, sequence in zip(encodings, sequences, strict=True):
@@ -71,6 +76,13 @@ class ExampleTokenizer:
                 ids += _sides(encoding)
                 texts += sequence
         return self._readability.unreadable(ids, texts)
+
+    def _unreadable_behind_prefix(self, sequences: Sequence[str | tuple[str, str]]) -> BoolArray:
+        prefix = self._spec.prefix
+        pairs = [(item,) if isinstance(item, str) else item for item in sequences]
+        texts = [text.removeprefix(prefix) for pair in pairs for text in pair]
+        encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
+        return self._readability.unreadable([encoding.ids for encoding in encodings], texts)
 
     def _sequences(self, examples: Sequence[Example], split: bool) -> list[str | tuple[str, str]]:
         """One entry a sequence; the sides of a split pair follow each other."""

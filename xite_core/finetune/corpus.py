@@ -8,8 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from xite_core.bundle.build import LABEL_SAMPLE
-from xite_core.bundle.bundle import Bundle, check_encoder
+from xite_core.bundle.bundle import Bundle, check_encoder, check_form
 from xite_core.encoder.protocol import Encoder
 from xite_core.errors import InputError, RowError
 from xite_core.finetune.events import Monitor, Stage
@@ -19,7 +18,7 @@ from xite_core.matching import AnchorIndex
 from xite_core.memory import kept_small
 from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
 from xite_core.reference import reference_texts
-from xite_core.subspace import Subspaces, fit_subspace
+from xite_core.subspace import Subspaces, fit_label_subspace
 from xite_core.types import Example, FloatArray, IntArray
 
 TOKENIZED = 4096
@@ -149,7 +148,7 @@ def gather(inputs: FineTuneInputs) -> Corpus:
         )
     validation = held_out.examples.take(np.arange(len(held_out)))
     for where, rows in (("target", inputs.target), ("target_test", inputs.target_test), ("source", inputs.source)):
-        _check_form(rows, where, bundle)
+        check_form(bundle, rows, where)
     _check_ids(inputs.source, bundle)
     target = _readable(inputs)
     return Corpus(
@@ -198,8 +197,7 @@ def fresh_snapshot(
     encoded = monitor.encode(encoder, list(chain.from_iterable(parts)), Stage.REFRESH)
     vectors, validation, target, *rest = np.split(encoded, ends)
     refreshed = ReferencePool(dict(zip(pool, rest, strict=True)), fit_identifier(pool))
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:LABEL_SAMPLE])
-    label = fit_subspace(vectors[drawn], codes[drawn], corpus.labels)
+    label = fit_label_subspace(vectors, codes, corpus.labels, seed)
     subspaces = Subspaces(refreshed.fit_language_subspace(seed), label)
     index = MemoryIndex(vectors, refreshed.hubness(vectors), codes)
     return Snapshot(vectors, validation, target, refreshed, subspaces, index)
@@ -251,14 +249,6 @@ def _in_form(rows: list[Example], pairs: bool) -> list[Example]:
     if pairs and rows and rows[0].text_pair is None:
         return [Example(a.text, b.text) for a, b in zip(rows, rows[1:] + rows[:1], strict=True)]
     return rows
-
-
-def _check_form(rows: Sequence[Example], where: str, bundle: Bundle) -> None:
-    pairs = bundle.manifest.pairs
-    for i, example in enumerate(rows):
-        if (example.text_pair is not None) != pairs:
-            want = "text pairs: give 'text_pair' too" if pairs else "single texts: leave 'text_pair' out"
-            raise RowError(where, i, f"bundle {bundle.name!r} holds {want}", "item")
 
 
 def _check_ids(source: Sequence[Example], bundle: Bundle) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xite_core.bundle.bundle import Bundle, check_encoder
+from xite_core.bundle.bundle import Bundle, check_encoder, check_form
 from xite_core.bundle.derive import HEAD_FILE, has_head
 from xite_core.encoder.protocol import Encoder
-from xite_core.errors import BundleDamagedError, InputError, RowError
+from xite_core.errors import BundleDamagedError, InputError
 from xite_core.finetune.head import read_head
 from xite_core.lexicon import bag_of
 from xite_core.types import Encoded, Example, FloatArray
@@ -84,8 +84,4 @@ class Predictor:
         RowError
             Names the first such text.
         """
-        pairs = self.bundle.manifest.pairs
-        for i, example in enumerate(examples):
-            if (example.text_pair is not None) != pairs:
-                want = "text pairs: give 'text_pair' too" if pairs else "single texts: leave 'text_pair' out"
-                raise RowError("inputs", i, f"bundle {self.bundle.name!r} holds {want}", "item")
+        check_form(self.bundle, examples)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xite_core.bundle.build import LABEL_SAMPLE, new_revision
+from xite_core.bundle.build import new_revision
 from xite_core.bundle.bundle import Bundle
 from xite_core.bundle.store import BundleStore, check_name
 from xite_core.encoder.saving import save_encoder
@@ -43,6 +43,9 @@ from xite_core.lexicon import Bag, bag_of
 from xite_core.types import Example, FloatArray
 
 Refresh = Callable[[], Snapshot]
+
+WORDED = 20_000
+"""English anchors whose words the lexicon knows, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,9 @@ class FineTuner:
         self._monitor = Monitor(progress, cancelled)
         self._seconds = checkpoint_seconds
 
-    def run(self, store: BundleStore, name: str, revision: str | None = None) -> FineTuneResult:
+    def run(
+        self, store: BundleStore, name: str, revision: str | None = None, origin: Mapping[str, Any] | None = None
+    ) -> FineTuneResult:
         """Fine-tune, evaluate and publish.
 
         Parameters
@@ -132,6 +137,8 @@ class FineTuner:
             The bundle's name; that of the parent makes it a new revision of the parent.
         revision : str, optional
             The revision's name; made up where not given.
+        origin : mapping, optional
+            What the manifest is to say of the origin beside the run, as JSON values.
 
         Raises
         ------
@@ -167,17 +174,12 @@ class FineTuner:
         files = write_artifacts(self.workspace.artifacts, report, state.losses)
         self._monitor.tell(FineTuneEvent(Stage.EVALUATE, 1, 1))
         self._monitor.tell(FineTuneEvent(Stage.PUBLISH, 0, 1))
-        bundle = self._publish(store, name, revision, outcome, report, files)
+        head = {key: report[key] for key in ("depth", "weights_sha256", "gate")}
+        facts = {"head": head, "origin": {**(origin or {}), "run": self.run_id, "kind": "finetune"}}
+        shown = [path for path in files if path.suffix in (".json", ".md") and path.name != "curve.json"]
+        bundle = publish(store, name, revision, self.inputs.bundle, self.corpus, outcome, facts, shown)
         self._monitor.tell(FineTuneEvent(Stage.PUBLISH, 1, 1))
         return FineTuneResult(bundle, report, files)
-
-    def _publish(
-        self, store: BundleStore, name: str, revision: str, outcome: Outcome, report: dict[str, Any], files: list[Path]
-    ) -> Bundle:
-        head = {key: report[key] for key in ("depth", "weights_sha256", "gate")}
-        facts = {"head": head, "origin": {"run": self.run_id, "kind": "finetune"}}
-        shown = [path for path in files if path.suffix in (".json", ".md") and path.name != "curve.json"]
-        return publish(store, name, revision, self.inputs.bundle, self.corpus, outcome, facts, shown)
 
     def _plan(self, prepared: Prepared) -> Plan:
         english = self.options.english_epochs
@@ -222,7 +224,7 @@ class FineTuner:
         if how is None:
             return None
         english = self.inputs.bundle.anchors.examples
-        some = np.random.default_rng(self.options.seed).permutation(len(english))[:LABEL_SAMPLE]
+        some = np.random.default_rng(self.options.seed).permutation(len(english))[:WORDED]
         bags = self._bag(english.take(np.sort(some))), self._bag(self.corpus.target)
         snapshot = prepared.snapshot
         return adopt((prepared.head, prepared.centred), snapshot.target, prepared.languages, bags, how)

@@ -33,7 +33,7 @@ _PREPARED = "prepared.safetensors"
 _CHECKPOINT = "checkpoint.safetensors"
 _FACTS = "facts"
 
-LAYOUT = 2
+LAYOUT = 3
 """Of what is kept, and of the method behind it; what another version of the code has left is started anew."""
 
 

@@ -47,7 +47,7 @@ async def predict(runtime: Runtime, store: AnnotationStore, request: PredictRequ
     Raises
     ------
     XiteError, ServiceError
-        See the table in `app.errors`.
+        See the table in `app.faults`.
     """
     wanted = await connection_of(store, request.project)
     resident = await runtime.residents.snapshot(wanted.bundle)

@@ -23,7 +23,7 @@ async def handle(
     FieldError
         If the event lacks what it has to have, or there is too little to learn from.
     BundleNotFoundError, StorageError, ServiceError
-        See the table in `app.errors`.
+        See the table in `app.faults`.
     """
     if event.action not in (*CREATED, *DELETED, START):
         return WebhookAnswer(status="ignored", detail=f"{event.action} needs no action")

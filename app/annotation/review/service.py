@@ -20,7 +20,7 @@ async def review_texts(runtime: Runtime, request: ReviewRequest) -> str:
     Raises
     ------
     XiteError, ServiceError
-        See the table in `app.errors`.
+        See the table in `app.faults`.
     """
     examples = examples_of(request.inputs, runtime.settings)
     resident = await runtime.residents.snapshot(request.bundle)

@@ -35,7 +35,7 @@ async def suggest(runtime: Runtime, request: ArgillaRequest) -> ArgillaResponse:
     FieldError
         If a record lacks the field.
     XiteError, ServiceError
-        See the table in `app.errors`.
+        See the table in `app.faults`.
     """
     resident = await runtime.residents.snapshot(request.bundle)
     bundle = resident.bundle
@@ -60,7 +60,7 @@ async def label(runtime: Runtime, request: DoccanoRequest) -> DoccanoResponse:
     Raises
     ------
     XiteError, ServiceError
-        See the table in `app.errors`.
+        See the table in `app.faults`.
     """
     resident = await runtime.residents.snapshot(request.bundle)
     given = InputObject(text=request.text, text_pair=request.text_pair, lang=request.lang)

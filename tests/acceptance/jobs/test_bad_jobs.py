@@ -14,6 +14,7 @@ from tests.support.jobs import Installation, request
 from tests.support.service import NAME, build, source
 
 ROWS = [{"text": row.text, "label": row.label} for row in source(20)]
+POOL = {"lang": "ko", "texts": ["하나", "둘"]}
 TWICE = [{**row, "id": "r1"} for row in ROWS[:3]]
 ONE_CLASS = [row for row in ROWS if row["label"] == "positive"]
 PAIR = {"text": "a", "text_pair": "b"}
@@ -88,6 +89,18 @@ OTHERS: list[tuple[str, str, Mapping[str, Any], int, str | None, str]] = [
     ("POST", "/jobs/augment", {"json": {"target": {"texts": ["a"]}, "format": "xls"}}, 422, "format", "parquet"),
     ("POST", "/jobs/build", {"json": {"bundle": "x", "source": {"rows": ROWS}, "encoder": "/etc"}}, 422, "encoder", ""),
     ("POST", "/jobs/build", {"json": {"bundle": "x", "source": {"rows": ONE_CLASS}}}, 422, "source", "2 labels"),
+    (
+        "POST", "/jobs/build", {"json": {"bundle": "x", "source": {"rows": [*ROWS, {"text": "a", "label": "rare"}]}}},
+        422, "source", "'rare' has one",
+    ),
+    (
+        "POST", "/jobs/build", {"json": {"bundle": "x", "source": {"rows": ROWS}, "pool": [POOL, POOL]}}, 422,
+        "pool[1].lang", "once",
+    ),
+    (
+        "POST", "/jobs/build", {"json": {"bundle": "x", "source": {"rows": ROWS}, "pool": [{**POOL, "texts": ["a"]}]}},
+        422, "pool[0].texts", "at least 2",
+    ),
     ("POST", "/jobs/build", {"json": {"bundle": NAME, "source": {"rows": ROWS}}}, 422, "bundle", "encoder"),
     ("GET", "/jobs?after=job_none", {}, 422, "after", "no such job"),
     ("GET", "/jobs?limit=101", {}, 422, "limit", "100"),

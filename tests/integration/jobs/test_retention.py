@@ -42,10 +42,10 @@ def dataset(home: Path, days: float) -> str:
     return made
 
 
-def revision(home: Path, name: str, days: float, kind: str = "job") -> str:
-    """A revision that was published so many days ago."""
+def revision(home: Path, name: str, days: float, **origin: str) -> str:
+    """A revision that a job (or what the origin says) published so many days ago."""
     store = BundleStore(home)
-    Builder(store, HashingEncoder()).build(NAME, [source()], pool(), origin={"kind": kind}, revision=name)
+    Builder(store, HashingEncoder()).build(NAME, [source()], pool(), origin=origin or {"job": "job_1"}, revision=name)
     then = time.time() - days * DAY
     os.utime(store.directory(NAME, name) / "manifest.json", (then, then))
     return name
@@ -88,7 +88,35 @@ def test_old_revisions_of_jobs_that_nobody_needs_are_deleted(home: Path, connect
     active = revision(home, "is-active", 9)
     bundles.activate(NAME, active)
     revision(home, "old", 9)
-    kept = [revision(home, "young", 1), revision(home, "by-hand", 9, "file"), revision(home, "needed", 9)]
+    kept = [revision(home, "young", 1), revision(home, "by-hand", 9, kind="finetune"), revision(home, "needed", 9)]
     waiting_for(store, request={"source": {"bundle": NAME}}, revision="needed")
     aged(home, connection, revision_retention_days=7)
     assert set(bundles.revisions(NAME)) == {"first", was, active, *kept}
+
+
+def test_what_is_damaged_does_not_shield_the_others(home: Path, connection: Redis) -> None:
+    build(home, "aa", source(), "r1")
+    (home / "bundles" / "aa" / "active.json").write_text("{")
+    revision(home, "old", 9)
+    lost, old = dataset(home, 9), dataset(home, 9)
+    (DatasetStore(home).root / lost / "dataset.json").write_text("{")
+    aged(home, connection, revision_retention_days=7, dataset_retention_days=7)
+    assert BundleStore(home).revisions(NAME) == ["first"]
+    assert not (DatasetStore(home).root / old).exists()
+    assert [record.id for record in DatasetStore(home).list().records] == []
+
+
+def test_what_was_left_half_published_long_ago_is_removed(home: Path, connection: Redis) -> None:
+    folder = home / "bundles" / NAME
+    for name, days in ((".r7.abc.tmp", 2), (".deleted-r3-abc", 2), (".r8.abc.tmp", 0)):
+        (folder / name / "anchors").mkdir(parents=True)
+        (folder / name / "anchors" / "vectors").write_bytes(b"x")
+        then = time.time() - days * DAY
+        for path in (folder / name / "anchors" / "vectors", folder / name / "anchors", folder / name):
+            os.utime(path, (then, then))
+    aged(home, connection)
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == [
+        ".r8.abc.tmp",
+        ".verified",
+        "first",
+    ]

@@ -27,7 +27,7 @@ def test_taken_port_is_refused(taken: int) -> None:
         check_port(HOST, taken)
 
 
-@pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid"])
+@pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid", "a..b", "x" * 64])
 def test_host_of_another_machine_is_refused(host: str) -> None:
     with pytest.raises(OptionError, match=f"host='{host}'"):
         check_port(host, 0)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.bundles import LANGUAGES, NAME, POOL_ROWS, build_small, demo_rows, small_pool
 from xite_core.augmenter import Augmenter
-from xite_core.bundle.build import Builder, BuildOptions
+from xite_core.bundle.build import Builder, BuildOptions, drawn
 from xite_core.bundle.bundle import Bundle, open_bundle
 from xite_core.bundle.store import BundleStore
 from xite_core.encoder.hashing import HashingEncoder
@@ -19,6 +19,7 @@ from xite_core.errors import AlreadyExistsError, InputError, OptionError, RowErr
 from xite_core.identification import fit_identifier
 from xite_core.options import AugmentOptions
 from xite_core.storage import sha256_of
+from xite_core.subspace import FEWEST
 from xite_core.types import Example, IndexKind
 
 
@@ -88,11 +89,43 @@ def test_what_tells_languages_apart_lies_beside_the_pool(bundle: Bundle) -> None
 def test_a_bundle_of_an_earlier_version_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xite_core.bundle.build.fit_identifier", lambda pool: None)
     earlier = build_small(tmp_path)
-    assert earlier.pool.identifier is None
+    assert "identifier.safetensors" not in earlier.manifest.files
     texts = [Example(row.text) for row in demo_rows("reviews", "ko", 8)]
     vectors, subspace = HashingEncoder().encode(texts).vectors, earlier.subspaces.language
+    assert set(Augmenter(earlier, HashingEncoder()).languages(texts, vectors)) == {"ko"}, "the shipped texts tell"
+    (earlier.directory / "identifier.safetensors").unlink(missing_ok=True)
+    monkeypatch.setattr("xite_core.bundle.bundle.reference_texts", dict)
+    alone = open_bundle(earlier.directory)
     by_lda = [subspace.classes[code] for code in subspace.predict(vectors)]
-    assert Augmenter(earlier, HashingEncoder()).languages(texts, vectors) == by_lda
+    assert Augmenter(alone, HashingEncoder()).languages(texts, vectors) == by_lda
+
+
+def test_every_label_keeps_anchors(tmp_path: Path) -> None:
+    rows = [Example(f"text {label} {i}", label=f"label {label}") for i in range(4) for label in range(20)]
+    built = build_small(tmp_path, rows, options=BuildOptions(validation=0.5))
+    assert len(built.labels) == 20
+    assert np.bincount(built.anchors.label_codes).min() >= FEWEST
+    assert built.manifest.counts["validation"] > 10
+
+
+def test_a_text_that_is_spared_once_is_never_held_out(tmp_path: Path) -> None:
+    options = BuildOptions(validation=0.5)
+    twice = next(f"text {i}" for i in range(100) if drawn(f"text {i}", options))
+    rows = [Example(twice, label="a"), *(Example(f"more {i}", label="ab"[i % 2]) for i in range(20))]
+    built = build_small(tmp_path, [*rows, Example(twice, label="a"), Example(twice, label="b")], options=options)
+    assert twice not in texts_of(built, True)
+    assert texts_of(built, False).count(twice) == 3
+
+
+def test_a_rare_label_is_in_the_sample_of_the_label_subspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xite_core.subspace.LABEL_SAMPLE", 10)
+    rows = [Example(f"text {i}", label="ab"[i % 2]) for i in range(300)]
+    rare = [Example(f"rare {i}", label="c") for i in range(3)]
+    assert build_small(tmp_path, [*rows, *rare], options=BuildOptions(validation=0)).subspaces.label.classes == (
+        "a",
+        "b",
+        "c",
+    )
 
 
 def test_anchors_are_the_encoder_s_vectors_bit_for_bit(bundle: Bundle) -> None:
@@ -155,7 +188,7 @@ def test_held_out_texts_do_not_come_in_by_the_english_pool(tmp_path: Path) -> No
     built = builder(tmp_path, BuildOptions(validation=0.3)).build(NAME, [rows], pool)
     held = HashingEncoder().encode([Example(text) for text in texts_of(built, True)]).vectors
     assert (held @ built.pool.vectors["en"].T).max() < 0.999
-    assert len(built.pool.vectors["en"]) == built.anchors.ntotal
+    assert built.anchors.ntotal - FEWEST * len(built.labels) <= len(built.pool.vectors["en"]) <= built.anchors.ntotal
 
 
 def test_nothing_is_held_out_where_none_is_asked_for(tmp_path: Path) -> None:
@@ -174,6 +207,16 @@ def test_rows_without_id_get_names_that_nobody_has(tmp_path: Path) -> None:
     assert held is not None
     ids = [e.id for part in (held, built.anchors) for chunk in part.examples.chunks(64) for e in chunk]
     assert len(set(ids)) == 20
+
+
+def test_a_name_that_is_made_up_leaves_given_ones_free(tmp_path: Path) -> None:
+    rows = [Example(f"text {i}", label="ab"[i % 2], id=f"row-{i - 10}" if i >= 10 else None) for i in range(20)]
+    built = build_small(tmp_path, rows, options=BuildOptions(validation=0))
+    found = built.anchors.examples.take(np.arange(20))
+    assert {row.text: row.id for row in found if row.text in ("text 10", "text 19")} == {
+        "text 10": "row-0",
+        "text 19": "row-9",
+    }
 
 
 def test_an_id_twice_is_refused_also_where_one_row_is_held_out(tmp_path: Path) -> None:

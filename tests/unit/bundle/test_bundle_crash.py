@@ -47,8 +47,10 @@ def test_a_builder_killed_at_any_moment_leaves_nothing_half_written(tmp_path: Pa
     assert result["problems"] == []
     assert result["killed"] > 0
     store = BundleStore(tmp_path)
-    assert store.resolve(NAME).name == result["last"] == "z-last"
-    open_bundle(store.resolve(NAME), full_check=True)
+    assert store.revisions(NAME)[-1] == "z-last"
+    assert result["last"] == store.resolve(NAME).name == store.revisions(NAME)[0], "the first one stays active"
+    for revision in store.revisions(NAME):
+        open_bundle(store.directory(NAME, revision), full_check=True)
 
 
 def test_of_two_builders_of_one_revision_exactly_one_publishes(tmp_path: Path) -> None:

@@ -96,6 +96,23 @@ def test_the_only_name(store: BundleStore) -> None:
         store.only_name()
 
 
+def test_publishing_does_not_change_what_is_active(store: BundleStore) -> None:
+    with store.publishing(NAME, "d") as directory:
+        (directory / "manifest.json").write_text("{}")
+    assert store.activation(NAME) == Activation("c")
+    with store.publishing("new", "a") as directory:
+        (directory / "manifest.json").write_text("{}")
+    assert store.activation("new") is None
+    assert store.resolve("new").name == "a"
+
+
+def test_what_is_active_without_a_pointer_is_not_deleted(store: BundleStore) -> None:
+    with pytest.raises(BundleError, match=r"'c' of .* is active"):
+        store.delete(NAME, "c")
+    store.delete(NAME, "a")
+    assert store.revisions(NAME) == ["b", "c"]
+
+
 def test_activation_keeps_a_history(store: BundleStore) -> None:
     assert store.activate(NAME, "a") == Activation("a")
     assert store.activate(NAME, "b") == Activation("b", ("a",))

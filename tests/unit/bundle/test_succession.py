@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,14 @@ import pytest
 from tests.support.service import NAME, build, pairs, source
 from xite_core.bundle.store import BundleStore
 from xite_core.bundle.succession import Succession, succession
+from xite_core.encoder.registry import default_spec
+from xite_core.encoder.spec import EncoderSpec, PairMode
 from xite_core.errors import InputError
 from xite_core.types import Example
 
 A, B, C = (Example("a text", label=label) for label in ("negative", "positive", "neutral"))
 PAIR = Example("a text", "another", "positive")
+HASHING, BOTH = default_spec("hashing"), {"positive", "negative"}
 
 
 @pytest.fixture
@@ -36,20 +40,23 @@ def test_a_new_name_is_free(store: BundleStore) -> None:
 
 
 def test_the_same_is_taken(before: Succession) -> None:
-    before.check("hashing", {"positive", "negative"}, pairs=False)
-    assert list(before.followed([[A], [B, A]])) == [[A], [B, A]]
+    before.check(HASHING, {"positive", "negative"}, pairs=False)
+    assert list(before.checked_replacement([[A], [B, A]])) == [[A], [B, A]]
 
 
 @pytest.mark.parametrize(
     ("encoder", "labels", "pairs", "message"),
     [
-        ("xite-mini", {"positive", "negative"}, False, "built with encoder 'hashing', not with 'xite-mini'"),
-        ("hashing", {"positive", "negative", "neutral"}, False, "'neutral' is new"),
-        ("hashing", {"positive"}, False, "'negative' is missing"),
-        ("hashing", {"positive", "negative"}, True, "holds single texts, not pairs"),
+        (default_spec("xite-mini"), BOTH, False, "built with encoder 'hashing', not with 'xite-mini'"),
+        (replace(HASHING, pairs=PairMode.FEATURES), BOTH, False, "built with pairs 'joint', not with 'features'"),
+        (HASHING, {*BOTH, "neutral"}, False, "'neutral' is new"),
+        (HASHING, {"positive"}, False, "'negative' is missing"),
+        (HASHING, BOTH, True, "holds single texts, not pairs"),
     ],
 )
-def test_what_differs_is_named(before: Succession, encoder: str, labels: set[str], pairs: bool, message: str) -> None:
+def test_what_differs_is_named(
+    before: Succession, encoder: EncoderSpec, labels: set[str], pairs: bool, message: str
+) -> None:
     with pytest.raises(InputError, match=f"bundle '{NAME}' .*{message}; choose another name"):
         before.check(encoder, labels, pairs)
 
@@ -73,14 +80,14 @@ def test_pairs_keep_their_form(tmp_path: Path) -> None:
 def test_rows_are_checked_as_they_are_read(
     before: Succession, rows: list[list[Example]], given: int, message: str
 ) -> None:
-    reading, read = before.followed(rows), []
+    reading, read = before.checked_replacement(rows), []
     with pytest.raises(InputError, match=message):
         read.extend(reading)
     assert len(read) == given
 
 
 def test_added_rows_may_lack_labels(before: Succession) -> None:
-    assert list(before.known([[A], [A]])) == [[A], [A]]
+    assert list(before.checked_additions([[A], [A]])) == [[A], [A]]
 
 
 def cut(path: Path) -> None:
@@ -116,4 +123,4 @@ def test_reading_stays_lazy(before: Succession) -> None:
         while True:
             yield [A, B]
 
-    assert next(before.followed(endless())) == [A, B]
+    assert next(before.checked_replacement(endless())) == [A, B]

@@ -59,6 +59,15 @@ def test_a_pair_is_as_readable_as_its_worse_side(mode: PairMode) -> None:
     assert encoder.tokenize(pairs).unreadable.tolist() == [True, True, True, False, True, False]
 
 
+@pytest.mark.parametrize("mode", PairMode)
+def test_a_prefix_hides_nothing(mode: PairMode) -> None:
+    encoder = load_encoder(EncoderSpec("xite-mini", pairs=mode, prefix="query: "))
+    texts = [Example(text) for text in ("კარგი", "ძალიან კარგი", "좋아요", "query: ?")]
+    assert encoder.tokenize(texts).unreadable.tolist() == [True, True, False, False]
+    pairs = [Example("a good film", "კარგი"), Example("კარგი", "a good film"), Example("good", "bad")]
+    assert encoder.tokenize(pairs).unreadable.tolist() == [True, True, False]
+
+
 def test_parts_and_wholes_keep_it(embedded: Encoder) -> None:
     encoded = embedded.encode([Example("good"), Example("კარგი"), Example("bad")])
     assert encoded.unreadable.tolist() == [False, True, False]
