@@ -94,11 +94,14 @@ def tune(
 
 
 def add_head(bundle: Bundle, home: Path, revision: str) -> Bundle:
-    """Publish a revision with a head fitted on the bundle's own anchors, without a fine-tuning run."""
+    """Publish and activate a revision with a head fitted on the bundle's own anchors, without a fine-tuning run."""
     anchors = bundle.anchors
     head = fit_logistic(np.asarray(anchors.vectors), anchors.label_codes, len(bundle.labels), 10.0)
     derivation = Derivation(bundle, {"depth": "head"}, {}, lambda directory: head.write(directory / HEAD_FILE))
-    return publish_derived(BundleStore(home), bundle.name, revision, derivation)
+    store = BundleStore(home)
+    made = publish_derived(store, bundle.name, revision, derivation)
+    store.activate(bundle.name, revision)
+    return made
 
 
 def small(**changes: Any) -> FineTuneOptions:

@@ -45,9 +45,12 @@ def pool() -> dict[str, list[Example]]:
 
 
 def build(home: Path, name: str, rows: list[Example], revision: str | None = None, *, validation: float = 0.0) -> str:
+    """Build a revision and make it the active one."""
     home.mkdir(parents=True, exist_ok=True)
     builder = Builder(BundleStore(home), HashingEncoder(), BuildOptions(validation=validation))
-    return builder.build(name, [rows], pool(), revision=revision).revision
+    made = builder.build(name, [rows], pool(), revision=revision).revision
+    builder.store.activate(name, made)
+    return made
 
 
 @dataclass(frozen=True)

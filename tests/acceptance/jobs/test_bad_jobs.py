@@ -15,7 +15,7 @@ from tests.support.service import NAME, build, source
 
 ROWS = [{"text": row.text, "label": row.label} for row in source(20)]
 POOL = {"lang": "ko", "texts": ["하나", "둘"]}
-TWICE = [{**row, "id": "r1"} for row in ROWS[:3]]
+TWICE = [{**row, "id": "r1"} for row in ROWS[:4]]
 ONE_CLASS = [row for row in ROWS if row["label"] == "positive"]
 PAIR = {"text": "a", "text_pair": "b"}
 UNKNOWN_DATASET = {"dataset": "ds_" + "0" * 23}

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.support.service import NAME, Service, build, running, source, wait_for
+from xite_core.bundle.store import BundleStore
 
 ACTIVATIONS = 100
 CLIENTS = 4
@@ -100,6 +101,7 @@ def test_several_processes_follow_the_pointer_file(home: Path) -> None:
 
 def test_a_damaged_revision_is_not_activated(home: Path) -> None:
     build(home, NAME, source(marker="three"), "three")
+    BundleStore(home).activate(NAME, "two")
     broken = home / "bundles" / NAME / "three" / "pool.safetensors"
     broken.write_bytes(broken.read_bytes()[:-1] + b"x")
     with running(home) as service:
