@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +24,7 @@ from xite_core.bundle.bundle import (
     write_subspaces,
 )
 from xite_core.bundle.derive import carry_over
+from xite_core.bundle.hold_out import NOBODY, HoldOut, Lot
 from xite_core.bundle.manifest import Manifest, file_records
 from xite_core.bundle.store import BundleStore
 from xite_core.bundle.succession import check_succession
@@ -38,7 +37,7 @@ from xite_core.index.labeled import AnchorWriter, LabeledIndex
 from xite_core.memory import kept_small
 from xite_core.options import AugmentOptions
 from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
-from xite_core.subspace import FEWEST, Subspaces, fit_label_subspace
+from xite_core.subspace import Subspaces, fit_label_subspace
 from xite_core.types import Example, FloatArray, IndexKind
 
 Progress = Callable[[str, int], None]
@@ -84,53 +83,6 @@ class Anchor:
     vector: FloatArray | None = None
 
 
-class HoldOut:
-    """Decides which rows are held out for validation.
-
-    Decided by the text (of a pair: the premise), so that duplicates stay together. The first texts of each label are
-    not held out: a label needs `FEWEST` anchors.
-
-    Parameters
-    ----------
-    options : BuildOptions
-        Fraction, maximum and seed.
-    texts : iterable of str
-        Held out already.
-    """
-
-    def __init__(self, options: BuildOptions, texts: Iterable[str] = ()) -> None:
-        self._options, self._texts, self._rows = options, set(texts), 0
-        self._anchors: Counter[str | None] = Counter()
-        self._spared: set[str] = set()
-
-    def takes(self, example: Example) -> bool:
-        """Whether the next row is held out."""
-        if example.text not in self._texts:
-            if not self._free(example):
-                self._anchors[example.label] += 1
-                return False
-            self._texts.add(example.text)
-        self._rows += 1
-        return True
-
-    def _free(self, example: Example) -> bool:
-        """Whether the lot falls on a text that no label needs as an anchor."""
-        full = self._rows >= self._options.max_validation
-        if full or example.text in self._spared or not drawn(example.text, self._options):
-            return False
-        if self._anchors[example.label] < FEWEST:
-            self._spared.add(example.text)
-            return False
-        return True
-
-
-def drawn(text: str, options: BuildOptions) -> bool:
-    """Whether the lot falls on a text to be held out."""
-    content = f"{options.seed}\x00{text}"
-    value = int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest())
-    return value / 2**64 < options.validation
-
-
 def new_revision() -> str:
     """A revision name that sorts by time and that no two builders share."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
@@ -160,6 +112,7 @@ class Builder:
     ) -> None:
         self.store, self.encoder = store, encoder
         self.options = options or BuildOptions()
+        self._lot = Lot(self.options.validation, self.options.seed)
         self.progress: Progress = progress or (lambda stage, done: None)
 
     def build(
@@ -209,9 +162,9 @@ class Builder:
         vectors = self._encode_pool(pool, pairs)
         rows = chain([first], chunks, [validation])
         anchors = ([Anchor(example) for example in chunk] for chunk in rows if chunk)
-        hold_out = HoldOut(self.options)
+        hold_out = HoldOut(self._lot, self.options.max_validation)
         if validation:
-            hold_out = HoldOut(replace(self.options, validation=0), (example.text for example in validation))
+            hold_out = HoldOut(NOBODY, texts=(example.text for example in validation))
         return self._publish(
             name, anchors, vectors, pairs, defaults or AugmentOptions(), origin or {}, hold_out, revision
         )
@@ -249,7 +202,7 @@ class Builder:
         kept = chain.from_iterable(_kept(part, set(remove)) for part in parts)
         anchors = chain(kept, ([Anchor(e) for e in chunk] for chunk in add if chunk))
         held = {e.text for part in parts[:-1] for chunk in part.examples.chunks(4096) for e in chunk}
-        hold_out = HoldOut(replace(self.options, validation=0), held)
+        hold_out = HoldOut(NOBODY, texts=held)
         origin = {"parent": bundle.revision, "removed": len(remove)}
         pairs, defaults = bundle.manifest.pairs, bundle.options
         return self._publish(bundle.name, anchors, bundle.pool, pairs, defaults, origin, hold_out, parent=bundle)
@@ -353,7 +306,7 @@ class Builder:
         vectors: dict[str, FloatArray] = {}
         for language, examples in pool.items():
             # a text that might be held out of the labeled rows does not enter by the pool either
-            usable = [e for e in examples if language != ENGLISH or not drawn(e.text, self.options)]
+            usable = [e for e in examples if language != ENGLISH or not self._lot.falls_on(e.text)]
             rows = np.random.default_rng(self.options.seed).permutation(len(usable))[:POOL_SIZE]
             chosen = [usable[i] for i in np.sort(rows)]
             if not pairs and any(example.text_pair is not None for example in chosen):

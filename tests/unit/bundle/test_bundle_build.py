@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.bundles import LANGUAGES, NAME, POOL_ROWS, build_small, demo_rows, small_pool
 from xite_core.augmenter import Augmenter
-from xite_core.bundle.build import Builder, BuildOptions, drawn
+from xite_core.bundle.build import Builder, BuildOptions
 from xite_core.bundle.bundle import Bundle, open_bundle
+from xite_core.bundle.hold_out import Lot
 from xite_core.bundle.store import BundleStore
 from xite_core.encoder.hashing import HashingEncoder
 from xite_core.encoder.spec import EncoderSpec, PairMode
@@ -110,7 +111,7 @@ def test_every_label_keeps_anchors(tmp_path: Path) -> None:
 
 def test_a_text_that_is_spared_once_is_never_held_out(tmp_path: Path) -> None:
     options = BuildOptions(validation=0.5)
-    twice = next(f"text {i}" for i in range(100) if drawn(f"text {i}", options))
+    twice = next(f"text {i}" for i in range(100) if Lot(0.5, 0).falls_on(f"text {i}"))
     rows = [Example(twice, label="a"), *(Example(f"more {i}", label="ab"[i % 2]) for i in range(20))]
     built = build_small(tmp_path, [*rows, Example(twice, label="a"), Example(twice, label="b")], options=options)
     assert twice not in texts_of(built, True)
