@@ -17,6 +17,7 @@ from xite_core.bundle.store import BundleStore, check_name
 from xite_core.bundle.succession import Succession, succession
 from xite_core.encoder.registry import default_spec, list_encoders, load_encoder
 from xite_core.encoder.spec import EncoderSpec
+from xite_core.errors import RowError
 from xite_core.records.readers import count_rows, read_examples
 from xite_core.reference import reference_texts
 from xite_core.types import Example, IndexKind
@@ -65,7 +66,10 @@ def build_bundle(request: BuildRequest, console: Console) -> Bundle:
         builder = Builder(store, encoder, BuildOptions(request.index, request.validation, seed=request.seed), advance)
         source = read_examples(request.source, labeled=True, columns=request.columns)
         rows = before.checked_replacement(source) if before else source
-        bundle = builder.build(request.name, rows, pool, origin={"source": request.source.name})
+        try:
+            bundle = builder.build(request.name, rows, pool, origin={"source": request.source.name})
+        except RowError as error:  # the builder knows no files
+            raise RowError(request.source.name, error.row, error.problem, error.unit) from None
         progress.update(task, description=request.name, completed=sum(bundle.manifest.counts.values()))
     if request.activate:
         store.activate(request.name, bundle.revision)

@@ -33,6 +33,7 @@ from app.commands.arguments import (
     TextsArgument,
     err,
     named_values,
+    pool_files,
 )
 from app.commands.evidence import evaluate, tune
 from app.commands.groups import grouped
@@ -103,7 +104,7 @@ def build(
         home=home_dir or home(),
         name=name,
         source=source,
-        pool={language: Path(file) for language, file in named_values(pool, "pool").items()},
+        pool=pool_files(pool),
         encoder=encoder.spec(),
         index=index,
         validation=validation,
@@ -114,6 +115,7 @@ def build(
     bundle = build_bundle(request, err)
     facts = bundle.manifest
     print(f"{bundle.name} {bundle.revision}: {facts.counts['anchors']:,} examples, {', '.join(bundle.labels)}")
+    _tell_active(request.home, bundle.name, bundle.revision)
 
 
 @cli.command()
@@ -135,7 +137,39 @@ def revise(
     print(f"{bundle.name} {bundle.revision}: {facts.counts['anchors']:,} examples, {', '.join(bundle.labels)}")
     if not facts.head:
         print("it has no head: fine-tune it for predictions, or go back to an earlier revision")
-    print("activated" if activate else "not activated")
+    _tell_active(home_dir or home(), bundle.name, bundle.revision)
+
+
+@cli.command()
+def activate(
+    name: Annotated[str, typer.Argument(help="a bundle")],
+    revision: Annotated[str | None, typer.Argument(help="one of its revisions; default: the newest")] = None,
+    home_dir: HomeOption = None,
+) -> None:
+    """Make a revision the active one; running services take it up within a second."""
+    from xite_core.bundle.store import BundleStore
+
+    store = BundleStore(home_dir or home())
+    store.resolve(name, revision)
+    print(f"{name} {store.activate(name, revision or store.revisions(name)[-1]).revision}: activated")
+
+
+@cli.command()
+def rollback(
+    name: Annotated[str, typer.Argument(help="a bundle")],
+    home_dir: HomeOption = None,
+) -> None:
+    """Go back to the revision that was active before."""
+    from xite_core.bundle.store import BundleStore
+
+    print(f"{name} {BundleStore(home_dir or home()).rollback(name).revision}: activated")
+
+
+def _tell_active(home_dir: Path, name: str, revision: str) -> None:
+    from xite_core.bundle.store import BundleStore
+
+    active = BundleStore(home_dir).resolve(name).name
+    print("activated" if active == revision else f"not activated; active is {active}")
 
 
 @cli.command()

@@ -27,6 +27,9 @@ from xite_core.finetune.tuner import FineTuner, FineTuneResult
 from xite_core.records.readers import read_examples
 from xite_core.types import Example
 
+FEW_HELD_OUT = 50
+"""English rows below which the gate's verdict is mostly chance."""
+
 _TAGGED = re.compile(r"([A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*)=(.+)")
 
 
@@ -154,6 +157,9 @@ def show_report(report: Mapping[str, Any], passed: bool, where: str, console: Co
     console.print(table)
     verdict = "passed" if passed else "FAILED: not to be activated without a look at the figures"
     console.print(f"gate on English accuracy: {verdict}", highlight=False)
+    held_out = report["metrics"]["before"][ENGLISH_ROWS]["n"]
+    if held_out < FEW_HELD_OUT:
+        console.print(f"only {held_out} English rows are held out: the gate tells little", highlight=False)
     worse = [name for name, gain in report["gain"].items() if name != ENGLISH_ROWS and gain["accuracy"]["high"] < 0]
     if worse:
         console.print(f"worse than before: {', '.join(worse)}; the gate looks at English alone", highlight=False)

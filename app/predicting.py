@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from app.progress import progress_bar
-from xite_core.bundle.bundle import open_bundle
+from xite_core.bundle.bundle import form_problem, open_bundle
 from xite_core.bundle.derive import bundle_encoder
 from xite_core.bundle.store import BundleStore
 from xite_core.errors import InputError, RowError
@@ -62,7 +63,13 @@ def predict_file(request: PredictionRequest, console: Console) -> dict[str, Any]
             unreadable += int(encoded.unreadable.sum())
             progress.update(task, advance=len(prediction.labels))
 
-        chunks = read_examples(request.source, labeled=False, columns=request.columns, bad_rows=bad_rows)
+        chunks = read_examples(
+            request.source,
+            labeled=False,
+            columns=request.columns,
+            bad_rows=bad_rows,
+            check=partial(form_problem, bundle),
+        )
         batches = _batches(predictor, request.source.name, chunks, advance)
         write_batches(request.target, _schema(bundle.labels), batches)
     report = {"texts": counts.total(), "unreadable": unreadable, "label_counts": dict(counts.most_common())}

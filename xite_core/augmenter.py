@@ -9,7 +9,6 @@ import numpy as np
 
 from xite_core.bundle.bundle import Bundle, check_encoder, check_form
 from xite_core.encoder.protocol import Encoder
-from xite_core.identification import UNDETERMINED
 from xite_core.interpolation import draw_lambdas, lerp, unit
 from xite_core.matching import Matcher, MatchTable, without_unreadable
 from xite_core.options import AugmentOptions
@@ -113,18 +112,13 @@ class Augmenter:
     def languages(self, examples: Sequence[Example], vectors: FloatArray) -> list[str]:
         """Each text's language tag; where it is missing, the pool's language that it is most likely in.
 
-        Its letters tell that, and where they do not, the fitted LDA, whose vectors were made to tell languages badly.
+        Its letters tell that. The fitted LDA decides in bundles that cannot look at letters; their vectors were made to
+        tell languages badly.
         """
-        subspace, told = self.bundle.subspaces.language, [self._told_language(example) for example in examples]
+        subspace, told = self.bundle.subspaces.language, [self.bundle.pool.language_of(example) for example in examples]
         untold = [i for i, language in enumerate(told) if language is None]
         guesses = iter(subspace.predict(vectors[untold]))
         return [subspace.classes[next(guesses)] if language is None else language for language in told]
-
-    def _told_language(self, example: Example) -> str | None:
-        if example.lang and example.lang != UNDETERMINED:
-            return example.lang
-        identifier = self.bundle.pool.identifier
-        return identifier.identify(example) if identifier is not None else None
 
     def _matches(self, table: MatchTable, languages: list[str]) -> list[Match]:
         anchors = self.bundle.anchors.examples.take(table.rows.ravel())

@@ -57,16 +57,13 @@ class LanguageIdentifier:
     ngrams: FloatArray
     scripts: Mapping[str, FloatArray]
 
-    def identify(self, example: Example) -> str | None:
+    def identify(self, example: Example) -> str:
         """Give the most likely language of a text or a pair, whose beginning is looked at.
 
-        `UNDETERMINED` where no language of the pool is written in its script, ``None`` where it has no letter.
+        `UNDETERMINED` where it has no letter, or no language of the pool is written in its script.
         """
         text = _content(example)
-        script = main_script(text)
-        if script is None:
-            return None
-        shares = self.scripts.get(script)
+        shares = self.scripts.get(main_script(text) or "")
         if shares is None or shares.max() < WRITTEN:
             return UNDETERMINED
         scores = self.ngrams[_buckets(_letters(text))].sum(axis=0)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from xite_core.errors import InputError
-from xite_core.identification import LanguageIdentifier
+from xite_core.identification import UNDETERMINED, LanguageIdentifier
 from xite_core.matching import mean_of_nearest
 from xite_core.subspace import Subspace, fit_subspace
-from xite_core.types import FloatArray, IntArray
+from xite_core.types import Example, FloatArray, IntArray
 
 ENGLISH = "en"
 POOL_SIZE = 512
@@ -51,6 +51,12 @@ class ReferencePool:
     def languages(self) -> tuple[str, ...]:
         """Languages, English first."""
         return tuple(self.vectors)
+
+    def language_of(self, example: Example) -> str | None:
+        """The tag that an example has, else the language that it is most likely in; ``None`` without an identifier."""
+        if example.lang and example.lang != UNDETERMINED:
+            return example.lang
+        return self.identifier.identify(example) if self.identifier is not None else None
 
     def columns(self, languages: Sequence[str]) -> IntArray:
         """Hubness column of each language tag, int64 (m,); tags outside the pool share the last column.

@@ -11,12 +11,14 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from xite_core.augmenter import Augmenter
+from xite_core.bundle.bundle import form_problem
 from xite_core.errors import InputError, RowError
 from xite_core.memory import kept_small
 from xite_core.options import AugmentOptions
@@ -117,6 +119,7 @@ class FileAugmenter:
             lang=self.job.lang,
             columns=self.job.columns,
             bad_rows=bad_rows,
+            check=partial(form_problem, self.augmenter.bundle),
         )
         for number, chunk in enumerate(chunks):
             report.merge(self._done(number) or self._augment(number, chunk))

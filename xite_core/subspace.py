@@ -146,6 +146,13 @@ def fit_label_subspace(vectors: FloatArray, codes: IntArray, labels: tuple[str, 
     InputError
         If there are fewer than two labels, or a label has fewer than two rows.
     """
+    counts = np.bincount(codes, minlength=len(labels))
+    few = int(counts.argmin())
+    if counts[few] < FEWEST:
+        raise InputError(
+            f"label {labels[few]!r} has too few rows ({counts[few]}); at least {FEWEST} of each label are needed: add "
+            "some, or leave the label out"
+        )
     order = np.random.default_rng(seed).permutation(len(vectors))
     rare = [order[codes[order] == code][:FEWEST] for code in range(len(labels))]
     drawn = np.unique(np.concatenate([order[:LABEL_SAMPLE], *rare]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from app.languages import EXPECTED, LANGUAGE_SHAPE
+from app.languages import EXPECTED, LANGUAGE_SHAPE, pool_problem
 from xite_core.errors import OptionError
 from xite_core.types import Scoring, SubspaceKind, Voting
 
@@ -104,5 +104,22 @@ def named_values(items: Sequence[str] | None, option: str) -> dict[str, str]:
         name, sign, value = item.partition("=")
         if not (name and sign and value):
             raise OptionError(option, item, "NAME=VALUE")
+        if name in out:
+            raise OptionError(option, item, f"each name once; {name} is {out[name]} already")
         out[name] = value
     return out
+
+
+def pool_files(items: Sequence[str] | None) -> dict[str, Path]:
+    """``ko=FILE`` items as files by language.
+
+    Raises
+    ------
+    OptionError
+        If an item has another form, or a name is no language.
+    """
+    files = named_values(items, "pool")
+    for language, file in files.items():
+        if (problem := pool_problem(language)) is not None:
+            raise OptionError("pool", f"{language}={file}", problem.removeprefix("expected "))
+    return {language: Path(file) for language, file in files.items()}

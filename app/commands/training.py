@@ -23,6 +23,7 @@ from app.commands.arguments import (
     err,
     given,
     named_values,
+    pool_files,
 )
 from app.commands.groups import grouped
 from app.commands.server import connected
@@ -92,14 +93,15 @@ def finetune(
         name=name,
         target_test=test or [],
         source=source,
-        pool={language: Path(file) for language, file in named_values(pool, "pool").items()},
+        pool=pool_files(pool),
         options=given(training),
         augment=asdict(matching),
         columns=named_values(column, "column"),
         work=work,
         activate=activate,
     )
-    _tell(*_finetuned(request, server), as_json)
+    bundle, revision, passed, report = _finetuned(request, server)
+    _tell(bundle, revision, passed, report, as_json=as_json, activated=activate and passed)
 
 
 def _finetuned(request: FineTuneRequest, server: str | None) -> tuple[str, str, bool, Mapping[str, Any]]:
@@ -116,11 +118,15 @@ def _finetuned(request: FineTuneRequest, server: str | None) -> tuple[str, str, 
     return result.bundle, result.revision, result.passed, result.report
 
 
-def _tell(bundle: str, revision: str, passed: bool, report: Mapping[str, Any], as_json: bool) -> None:
+def _tell(
+    bundle: str, revision: str, passed: bool, report: Mapping[str, Any], *, as_json: bool, activated: bool
+) -> None:
     if as_json:
         print(json.dumps({"bundle": bundle, "revision": revision, "report": report}, ensure_ascii=False, indent=1))
     else:
         print(f"{bundle} {revision}: gate {'passed' if passed else 'failed'}")
+        if not activated:
+            print(f"not active; use it with --revision {revision}, or: xite activate {bundle} {revision}")
 
 
 def predict(

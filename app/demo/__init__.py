@@ -38,9 +38,9 @@ def run_demo(home: Path, port: int, console: Console, *, oneshot: bool) -> None:
         for lang in TARGET_LANGUAGES:
             show_augmentation(client, lang, console)
         show_finetuning(client, BUNDLE, console)
-        console.print(f"The service answers at http://{HOST}:{port} (its pages: /docs). Try:\n")
-        console.print(curl_line(port), soft_wrap=True, highlight=False, markup=False)
         if not oneshot:
+            console.print(f"The service answers at http://{HOST}:{port} (its pages: /docs). Try:\n")
+            console.print(curl_line(port), soft_wrap=True, highlight=False, markup=False)
             console.print("\nServing until stopped (Ctrl-C).")
             service.wait()
 

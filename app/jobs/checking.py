@@ -20,6 +20,7 @@ from app.jobs.schemas import (
     PoolRef,
     TextsRef,
 )
+from app.languages import pool_problem
 from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.bundle.store import BundleStore
 from xite_core.bundle.succession import succession
@@ -135,9 +136,11 @@ def _labels(home: Path, reference: LabeledRef, where: str) -> tuple[Mapping[str,
 def _check_pool(home: Path, pool: Sequence[PoolRef], pairs: bool) -> None:
     languages: set[str] = set()
     for i, part in enumerate(pool):
-        if part.lang.lower() in languages:
+        if (problem := pool_problem(part.lang)) is not None:
+            raise FieldError(problem, "pool", i, "lang")
+        if part.lang in languages:
             raise FieldError(f"there are texts of {part.lang!r} already; give each language once", "pool", i, "lang")
-        languages.add(part.lang.lower())
+        languages.add(part.lang)
         if part.dataset:
             record = DatasetStore(home).get(part.dataset)
             if record.rows < 2:

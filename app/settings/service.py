@@ -28,7 +28,9 @@ class Settings(BaseSettings):
         None, ge=1, le=1024, description="threads that compute, a process; default: cores / workers"
     )
     default_bundle: str | None = Field(
-        None, description="bundle of requests that name none; default: the only one, also when others come beside it"
+        None,
+        description="bundle of requests that name none; waited for while it is not there; default: the only one, also when "
+        "others come beside it",
     )
 
     insecure: bool = Field(False, description="listen on any address without API keys")

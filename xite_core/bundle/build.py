@@ -138,7 +138,7 @@ class Builder:
             Unlabeled texts by language, English ('en') among them. For labeled pairs, pool texts without a pair are
             paired with their neighbours (ours: such pairs carry the language, which is what the pool is for).
         defaults : AugmentOptions, optional
-            The bundle's default options.
+            The bundle's default options; of neighbours there are at most as many as anchors.
         origin : mapping, optional
             Where the rows came from, as JSON values.
         revision : str, optional
@@ -238,7 +238,7 @@ class Builder:
                 languages=pool.languages,
                 counts=counts,
                 index=read_report(directory / ANCHORS).as_dict(),
-                options=defaults.as_dict(),
+                options=replace(defaults, k=min(defaults.k, index.ntotal)).as_dict(),
                 origin=origin,
                 files=file_records(directory),
                 head=head,

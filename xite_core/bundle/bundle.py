@@ -102,11 +102,18 @@ def check_form(bundle: Bundle, examples: Sequence[Example], where: str = "inputs
     RowError
         Names the first such text.
     """
-    pairs = bundle.manifest.pairs
     for i, example in enumerate(examples):
-        if (example.text_pair is not None) != pairs:
-            want = "text pairs: give 'text_pair' too" if pairs else "single texts: leave 'text_pair' out"
-            raise RowError(where, i, f"bundle {bundle.name!r} holds {want}", "item")
+        if (problem := form_problem(bundle, example)) is not None:
+            raise RowError(where, i, problem, "item")
+
+
+def form_problem(bundle: Bundle, example: Example) -> str | None:
+    """Say what is wrong with a pair for a bundle of single texts, or the reverse; ``None`` where nothing is."""
+    pairs = bundle.manifest.pairs
+    if (example.text_pair is not None) == pairs:
+        return None
+    want = "text pairs: give 'text_pair' too" if pairs else "single texts: leave 'text_pair' out"
+    return f"bundle {bundle.name!r} holds {want}"
 
 
 def open_bundle(directory: Path, *, full_check: bool = False) -> Bundle:

@@ -267,7 +267,8 @@ class FineTuner:
         if corpus.test:
             moved = outcome.encoder_files is not None
             recoded = self._monitor.encode(outcome.encoder, corpus.test, Stage.EVALUATE) if moved else prepared.test
-            languages = [example.lang or "" for example in corpus.test]
+            pool = self.inputs.bundle.pool
+            languages = [pool.language_of(example) or "" for example in corpus.test]
             for name, chosen in {TARGET_ROWS: None, **_by_language(languages)}.items():
                 keep = np.arange(len(corpus.test)) if chosen is None else chosen
                 test = [corpus.test[i] for i in keep]

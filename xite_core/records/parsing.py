@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,10 @@ from xite_core.errors import InputError, RowError
 from xite_core.types import Example
 
 FIELDS = ("text", "text_pair", "label", "id", "lang")
+
+
+TAG = r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*"
+"""The shape of language tags; requests have the same, written where the client can read it without the library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ def parse_row(raw: RawRow, wanted: Wanted) -> Example | RowError:
             text_pair=None if _absent(cells["text_pair"]) else _text(cells["text_pair"], names["text_pair"]),
             label=_label(cells["label"], names["label"]) if wanted.labeled else None,
             id=None if _absent(cells["id"]) else _name(cells["id"], names["id"]),
-            lang=None if _absent(cells["lang"]) else _string(cells["lang"], names["lang"]),
+            lang=None if _absent(cells["lang"]) else _tag(cells["lang"], names["lang"]),
         )
     except ValueError as error:
         return RowError(raw.where, raw.number, str(error), raw.unit)
@@ -115,6 +120,13 @@ def _name(value: object, name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return _string(value, name)
+
+
+def _tag(value: object, name: str) -> str:
+    tag = _string(value, name).strip()
+    if not re.fullmatch(TAG, tag):
+        raise ValueError(f"{name!r} is {tag[:40]!r}, expected a language tag such as ko or pt-BR")
+    return tag
 
 
 def _label(value: object, name: str) -> str:

@@ -16,6 +16,7 @@ from xite_core.types import Example
 CHUNK = 1024
 FORMATS = ".jsonl, .ndjson, .csv, .parquet, or the directory of a Hugging Face dataset"
 
+Check = Callable[[Example], "str | None"]
 RowSource = Callable[[Path, Wanted], Iterator["RawRow | RowError"]]
 _BY_SUFFIX: Mapping[str, RowSource] = {
     ".jsonl": jsonl_rows,
@@ -33,6 +34,7 @@ def read_examples(
     columns: Mapping[str, str] | None = None,
     lang: str | None = None,
     bad_rows: BadRows | None = None,
+    check: Check | None = None,
 ) -> Iterator[list[Example]]:
     """Stream the examples of a file in constant memory.
 
@@ -50,6 +52,8 @@ def read_examples(
         Language of rows that state none.
     bad_rows : BadRows, optional
         Takes the rows that cannot be used; without it the first of them is an error.
+    check : callable, optional
+        As for `scan_examples`.
 
     Yields
     ------
@@ -65,7 +69,7 @@ def read_examples(
     """
     rows: list[Example] = []
     good = 0
-    for row in scan_examples(path, labeled=labeled, columns=columns):
+    for row in scan_examples(path, labeled=labeled, columns=columns, check=check):
         if isinstance(row, RowError):
             if bad_rows is None:
                 raise row
@@ -87,7 +91,7 @@ def scan_examples(
     *,
     labeled: bool,
     columns: Mapping[str, str] | None = None,
-    check: Callable[[Example], str | None] | None = None,
+    check: Check | None = None,
 ) -> Iterator[Example | RowError]:
     """Stream a file row by row; one that cannot be used is given as the error that names it, and the scan goes on.
 
@@ -156,7 +160,7 @@ def count_rows(path: Path) -> int | None:
         return None
 
 
-def _checked(raw: RawRow, wanted: Wanted, check: Callable[[Example], str | None] | None) -> Example | RowError:
+def _checked(raw: RawRow, wanted: Wanted, check: Check | None) -> Example | RowError:
     row = parse_row(raw, wanted)
     problem = check(row) if check is not None and isinstance(row, Example) else None
     return row if problem is None else RowError(raw.where, raw.number, problem, raw.unit)

@@ -45,7 +45,7 @@ def test_build_info_augment(empty_home: Command, suffix: str) -> None:
         "--pool", "xx=xx.jsonl", "--validation", 0, "--index", "hnsw",
     )  # fmt: skip
     assert told.startswith("b 20")
-    assert told.endswith(": 60 examples, negative, positive\n")
+    assert told.endswith(": 60 examples, negative, positive\nactivated\n")
     listed = json.loads(xite.succeed("info"))
     assert list(listed) == ["b"]
     assert listed["b"]["revisions"] == [listed["b"]["active"]]
@@ -100,14 +100,19 @@ def test_a_threshold_abstains_in_the_file_and_in_the_report(xite: Command) -> No
 def test_bad_rows_are_skipped_when_told(xite: Command) -> None:
     lines = [json.dumps({"id": row.id, "text": row.text}) for row in demo_rows("reviews", "ko", 30)]
     lines[4], lines[16] = json.dumps({"text": " "}), '{"text": "cut off'
+    lines[20], lines[22] = json.dumps({"text": "a", "text_pair": "b"}), json.dumps({"text": "a", "lang": "Korean"})
     (xite.folder / "some.jsonl").write_text("\n".join(lines), "utf8")
     assert "some.jsonl, line 5: 'text' is empty" in xite.refuse("augment", "some.jsonl", "out.jsonl")
     report = json.loads(xite.succeed("augment", "some.jsonl", "out.jsonl", "--skip-bad-rows"))
-    assert (report["texts"], report["bad_rows"]["count"]) == (28, 2)
+    assert (report["texts"], report["bad_rows"]["count"]) == (26, 4)
     assert report["bad_rows"]["listed"][0].startswith("some.jsonl, line 5: 'text' is empty")
     assert report["bad_rows"]["listed"][1].startswith("some.jsonl, line 17: broken JSON")
+    assert report["bad_rows"]["listed"][2].startswith("some.jsonl, line 21: bundle 'demo' holds single texts")
+    assert report["bad_rows"]["listed"][3].startswith(
+        "some.jsonl, line 23: 'lang' is 'Korean', expected a language tag"
+    )
     assert [row["id"] for row in read(xite.folder / "out.jsonl")] == [
-        row.id for i, row in enumerate(demo_rows("reviews", "ko", 30)) if i not in (4, 16)
+        row.id for i, row in enumerate(demo_rows("reviews", "ko", 30)) if i not in (4, 16, 20, 22)
     ]
     (xite.folder / "none.jsonl").write_text('{"text": ""}\n', "utf8")
     assert "none of its rows can be used" in xite.refuse("augment", "none.jsonl", "out.jsonl", "--skip-bad-rows")
@@ -177,6 +182,18 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(xite: Command, long_sourc
         "out.parquet",
         "whole.parquet",
     ]
+
+
+def test_activate_and_roll_back(xite: Command) -> None:
+    first = json.loads(xite.succeed("info"))["demo"]["active"]
+    told = xite.succeed("build", demo_file("reviews", "en"), "--name", "demo", "--encoder", "hashing", "--no-activate")
+    assert told.endswith(f"not activated; active is {first}\n")
+    second = json.loads(xite.succeed("info"))["demo"]["revisions"][-1]
+    assert xite.succeed("activate", "demo") == f"demo {second}: activated\n"
+    assert xite.succeed("rollback", "demo") == f"demo {first}: activated\n"
+    assert xite.succeed("activate", "demo", second) == f"demo {second}: activated\n"
+    assert "no revision 'none'" in xite.refuse("activate", "demo", "none")
+    assert "no bundle 'other'" in xite.refuse("activate", "other")
 
 
 def test_revise_adds_and_removes(xite: Command) -> None:

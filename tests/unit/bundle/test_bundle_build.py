@@ -118,6 +118,20 @@ def test_a_text_that_is_spared_once_is_never_held_out(tmp_path: Path) -> None:
     assert texts_of(built, False).count(twice) == 3
 
 
+@pytest.mark.parametrize(("rows", "k"), [(6, 6), (20, 8)])
+def test_there_are_no_more_neighbours_than_anchors(tmp_path: Path, rows: int, k: int) -> None:
+    few = [Example(f"text {i}", label="ab"[i % 2]) for i in range(rows)]
+    built = build_small(tmp_path, few, options=BuildOptions(validation=0))
+    assert built.options.k == k
+    assert len(Augmenter(built, HashingEncoder()).augment([Example("text")]).texts) == 1
+
+
+def test_a_label_of_one_row_is_named(tmp_path: Path) -> None:
+    rows = [*(Example(f"text {i}", label="ab"[i % 2]) for i in range(20)), Example("one", label="rare")]
+    with pytest.raises(InputError, match=r"label 'rare' has too few rows \(1\)"):
+        build_small(tmp_path, rows)
+
+
 def test_a_rare_label_is_in_the_sample_of_the_label_subspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xite_core.subspace.LABEL_SAMPLE", 10)
     rows = [Example(f"text {i}", label="ab"[i % 2]) for i in range(300)]
