@@ -29,8 +29,8 @@ class Settings(BaseSettings):
     )
     default_bundle: str | None = Field(
         None,
-        description="bundle of requests that name none; waited for while it is not there; default: the only one, also when "
-        "others come beside it",
+        description="bundle of requests that name none, waited for while it is not there; default: the only one, also "
+        "when others come beside it",
     )
 
     insecure: bool = Field(False, description="listen on any address without API keys")

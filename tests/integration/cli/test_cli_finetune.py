@@ -69,7 +69,9 @@ def test_the_result_under_another_name(xite: Command, target: Path) -> None:
     more = xite.folder / "more.csv"
     more.write_text("review,gold\nan extra row,positive\nanother extra row,negative\n", "utf8")
     told = xite.succeed("finetune", target, "--name", "other", "--source", more, "--epochs", 1, *COLUMNS)
-    name, revision, _, verdict = told.split()
+    line, hint = told.splitlines()
+    name, revision, _, verdict = line.split()
+    assert f"xite activate other {revision.rstrip(':')}" in hint
     assert (name, verdict in ("passed", "failed")) == ("other", True)
     assert json.loads(xite.succeed("info"))["other"]["revisions"] == [revision.rstrip(":")]
 
@@ -126,7 +128,7 @@ def test_prediction_needs_a_head_and_another_file(xite: Command) -> None:
 
 @pytest.mark.parametrize(
     ("line", "problem"),
-    [('{"text": "a", "text_pair": "b"}', "row 1501: .*single texts"), ("{", "line 1501: broken JSON")],
+    [('{"text": "a", "text_pair": "b"}', "line 1501: .*single texts"), ("{", "line 1501: broken JSON")],
 )
 def test_a_bad_row_in_the_middle_leaves_no_output(tmp_path: Path, line: str, problem: str) -> None:
     add_head(make_bundle(tmp_path / "home"), tmp_path / "home", "tuned")

@@ -108,9 +108,7 @@ def test_bad_rows_are_skipped_when_told(xite: Command) -> None:
     assert report["bad_rows"]["listed"][0].startswith("some.jsonl, line 5: 'text' is empty")
     assert report["bad_rows"]["listed"][1].startswith("some.jsonl, line 17: broken JSON")
     assert report["bad_rows"]["listed"][2].startswith("some.jsonl, line 21: bundle 'demo' holds single texts")
-    assert report["bad_rows"]["listed"][3].startswith(
-        "some.jsonl, line 23: 'lang' is 'Korean', expected a language tag"
-    )
+    assert report["bad_rows"]["listed"][3].startswith("some.jsonl, line 23: 'lang' is 'Korean', expected a")
     assert [row["id"] for row in read(xite.folder / "out.jsonl")] == [
         row.id for i, row in enumerate(demo_rows("reviews", "ko", 30)) if i not in (4, 16, 20, 22)
     ]

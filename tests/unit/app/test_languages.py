@@ -34,5 +34,5 @@ def test_what_is_no_language_is_refused(item: str, problem: str) -> None:
 
 
 def test_a_language_is_given_once() -> None:
-    with pytest.raises(OptionError, match="each name once; yo is a.txt already"):
+    with pytest.raises(OptionError, match=r"each name once; yo is a\.txt already"):
         pool_files(["yo=a.txt", "yo=b.txt"])

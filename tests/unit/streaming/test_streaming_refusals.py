@@ -42,13 +42,13 @@ def test_an_error_before_the_first_part_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
-def test_a_pair_among_single_texts_is_named_by_its_row(
+def test_a_pair_among_single_texts_is_named_by_its_line(
     run: Callable[..., dict[str, Any]], source: Path, tmp_path: Path
 ) -> None:
     lines = source.read_text("utf8").splitlines()
     lines[20] = json.dumps({"text": "하나", "text_pair": "둘"})
     source.write_text("\n".join(lines), "utf8")
-    with pytest.raises(RowError, match=r"in\.jsonl, row 21: bundle 'small' holds single texts"):
+    with pytest.raises(RowError, match=r"in\.jsonl, line 21: bundle 'small' holds single texts"):
         run()
 
 
