@@ -64,7 +64,7 @@ def test_build_and_augment(xite: Command, source: str, pairs: str, pooling: str,
         np.testing.assert_allclose(np.linalg.norm(row["vector"]), 1, atol=1e-5)
     other = "pairs" if source == "reviews" else "reviews"
     line = elsewhere.refuse("augment", xite.folder / f"ko-{other}.jsonl", xite.folder / "other.parquet")
-    assert f"ko-{other}.jsonl, row 1: bundle 'b' holds" in line
+    assert f"ko-{other}.jsonl, line 1: bundle 'b' holds" in line
 
 
 def test_an_encoder_whose_weights_changed_is_refused(xite: Command) -> None:
