@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from threading import Event, Thread
 
-SLACK = 96 * 2**20
+SLACK = 48 * 2**20
 """Bytes that a process may grow by before free heap is given back."""
 
 INTERVAL = 0.05
