@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from xite_core.streaming import CHUNK
 
 K, TAU = 8, 0.05
+WEIGHTS = Path(__file__).resolve().parent.parent / "xite_core" / "encoder" / "xite_mini"
 
 
 def watched(command: list[str], partial: Path | None = None) -> dict[str, object]:
@@ -50,12 +51,12 @@ def watched(command: list[str], partial: Path | None = None) -> dict[str, object
     return {"seconds": time.perf_counter() - start, "peak_mb": peak / 2**20, "by_part": by_part}
 
 
-def peer(directory: Path, source: list[str], labels: np.ndarray, target: list[str]) -> tuple[np.ndarray, float]:
+def peer(source: list[str], labels: np.ndarray, target: list[str]) -> tuple[np.ndarray, float]:
     """Labels by sentence-transformers and NumPy, and the seconds spent on encoding the target."""
     from sentence_transformers import SentenceTransformer
 
     # by default the weights would be computed with as they are stored, in half precision
-    model = SentenceTransformer(str(directory), device="cpu", model_kwargs={"dtype": "float32"})
+    model = SentenceTransformer(str(WEIGHTS), device="cpu", model_kwargs={"dtype": "float32"})
     model.max_seq_length = 128
     anchors = model.encode(source, normalize_embeddings=True, batch_size=128)
     start = time.perf_counter()
@@ -72,7 +73,7 @@ def peer(directory: Path, source: list[str], labels: np.ndarray, target: list[st
     return adopted, seconds
 
 
-def ours(target: list[str], repeats: int) -> list[float]:
+def ours(target: list[str]) -> float:
     """Seconds of encoding texts with the library, in this process."""
     from xite_core.encoder.registry import load_encoder
     from xite_core.types import Example
@@ -80,13 +81,23 @@ def ours(target: list[str], repeats: int) -> list[float]:
     encoder = load_encoder("xite-mini")
     encoder.warmup()
     examples = [Example(text) for text in target]
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        for first in range(0, len(examples), 1024):
-            encoder.encode(examples[first : first + 1024])
-        times.append(time.perf_counter() - start)
-    return times
+    start = time.perf_counter()
+    for first in range(0, len(examples), CHUNK):
+        encoder.encode(examples[first : first + CHUNK])
+    return time.perf_counter() - start
+
+
+def encoding(texts: list[str], source: list[str], labels: np.ndarray, repeats: int) -> dict[str, object]:
+    """Texts a second of both, medians, and the ratio of each pair of runs, which follow each other."""
+    pairs = [(ours(texts), peer(source, labels, texts)[1]) for _ in range(repeats)]
+    own, other = (len(texts) / statistics.median(seconds) for seconds in zip(*pairs, strict=True))
+    ratios = [theirs / mine for mine, theirs in pairs]
+    return {
+        "encode_ours_per_second": own,
+        "encode_peer_per_second": other,
+        "encode_ratios": ratios,
+        "encode_ratio": statistics.median(ratios),
+    }
 
 
 def main() -> None:
@@ -94,7 +105,7 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--rows", type=int, default=30000)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="xite-bench-"))
     table = pq.read_table(options.target).slice(0, options.rows)
@@ -112,17 +123,10 @@ def main() -> None:
     english = pq.read_table(options.source)
     told(cores=os.cpu_count(), anchors=english.num_rows, texts=len(texts), build=build)
     told(augment={**run, "mb_held_from_row": held, "mb_at_most_from_row": most})
-    directory = Path(__file__).resolve().parent.parent / "xite_core" / "encoder" / "xite_mini"
     labels = np.array(english["label"].to_pylist())
     sources = english["text"].to_pylist()
-    sample = texts[:: max(1, len(texts) // 4000)]
-    own, other = [], []
-    for _ in range(options.repeats):
-        own += ours(sample, 1)
-        other.append(peer(directory, sources[:64], labels[:64], sample)[1])
-    speed = [len(sample) / statistics.median(times) for times in (own, other)]
-    told(encode_ours_per_second=speed[0], encode_peer_per_second=speed[1], encode_ratio=speed[0] / speed[1])
-    adopted, seconds = peer(directory, sources, labels, texts)
+    told(**encoding(texts[:: max(1, len(texts) // 4000)], sources[:64], labels[:64], options.repeats))
+    adopted, seconds = peer(sources, labels, texts)
     got = pq.read_table(out)
     unreadable = np.array(got["reason"].to_pylist()) == "unreadable"  # the plain script labels those too
     same = (adopted == np.array(got["label"].to_pylist()))[~unreadable]
