@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from app.encoders import encoder_spec
+from app.pools import reference_pool
 from app.progress import progress_bar
-from xite_core.bundle.build import Builder, BuildOptions
+from xite_core.bundle.build import LABELED_ROWS, Builder, BuildOptions
 from xite_core.bundle.bundle import Bundle, open_bundle
 from xite_core.bundle.derive import bundle_encoder
 from xite_core.bundle.store import BundleStore, check_name
 from xite_core.bundle.succession import Succession, succession
-from xite_core.encoder.registry import default_spec, list_encoders, load_encoder
-from xite_core.encoder.spec import EncoderSpec
+from xite_core.encoder.registry import load_encoder
 from xite_core.errors import RowError
 from xite_core.records.readers import count_rows, read_examples
-from xite_core.reference import reference_texts
-from xite_core.types import Example, IndexKind
-
-POOL_ROWS = 20_000
-"""Rows read of a pool file; the pool itself is a sample of them."""
+from xite_core.types import IndexKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +64,12 @@ def build_bundle(request: BuildRequest, console: Console) -> Bundle:
         builder = Builder(store, encoder, BuildOptions(request.index, request.validation, seed=request.seed), advance)
         source = read_examples(request.source, labeled=True, columns=request.columns)
         rows = before.checked_replacement(source) if before else source
-        try:
+        with _rows_of(request.source):
             bundle = builder.build(request.name, rows, pool, origin={"source": request.source.name})
-        except RowError as error:  # the builder knows no files
-            raise RowError(request.source.name, error.row, error.problem, error.unit) from None
         progress.update(task, description=request.name, completed=sum(bundle.manifest.counts.values()))
     if request.activate:
         store.activate(request.name, bundle.revision)
     return bundle
-
-
-def encoder_spec(choices: Mapping[str, Any]) -> EncoderSpec:
-    """The spec of an encoder by name; a local directory by its absolute path, so that any process finds it."""
-    name = choices["name"]
-    shipped = [encoder.name for encoder in list_encoders()]
-    if name not in shipped and Path(name).expanduser().is_dir():
-        name = str(Path(name).expanduser().absolute())
-    return EncoderSpec.from_dict({**default_spec(name).as_dict(), **choices, "name": name})
-
-
-def reference_pool(files: Mapping[str, Path]) -> dict[str, Sequence[Example]]:
-    """The shipped reference texts, with the user's own in place of them where given."""
-    pool: dict[str, Sequence[Example]] = {**reference_texts()}
-    for language, file in files.items():
-        rows: list[Example] = []
-        for chunk in read_examples(file, labeled=False, lang=language):
-            rows += chunk
-            if len(rows) >= POOL_ROWS:
-                break
-        pool[language] = rows
-    return pool
 
 
 def revise_bundle(
@@ -124,7 +98,19 @@ def revise_bundle(
         rows = read_examples(add, labeled=True) if add else ()
         if not new_labels:
             rows = Succession(present.manifest, "correct it, or say --new-labels").checked_additions(rows)
-        bundle = builder.revise(present, add=rows, remove=remove)
+        with _rows_of(add):
+            bundle = builder.revise(present, add=rows, remove=remove)
     if activate:
         store.activate(name, bundle.revision)
     return bundle
+
+
+@contextmanager
+def _rows_of(file: Path | None) -> Iterator[None]:
+    """The builder knows no files: name the one whose row is meant."""
+    try:
+        yield
+    except RowError as error:
+        if file is None or error.where != LABELED_ROWS:
+            raise
+        raise RowError(file.name, error.row, error.problem, error.unit) from None

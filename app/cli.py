@@ -143,15 +143,16 @@ def revise(
 @cli.command()
 def activate(
     name: Annotated[str, typer.Argument(help="a bundle")],
-    revision: Annotated[str | None, typer.Argument(help="one of its revisions; default: the newest")] = None,
+    revision: Annotated[str, typer.Argument(help="one of its revisions, or latest for the newest")],
     home_dir: HomeOption = None,
 ) -> None:
-    """Make a revision the active one; running services take it up within a second."""
+    """Make a revision the active one, if it can be opened; running services take it up within a second."""
+    from xite_core.bundle.bundle import open_bundle
     from xite_core.bundle.store import BundleStore
 
     store = BundleStore(home_dir or home())
-    store.resolve(name, revision)
-    print(f"{name} {store.activate(name, revision or store.revisions(name)[-1]).revision}: activated")
+    directory = store.newest(name) if revision == "latest" else store.resolve(name, revision)
+    print(f"{name} {store.activate(name, open_bundle(directory).revision).revision}: activated")
 
 
 @cli.command()
@@ -244,8 +245,14 @@ def info(
 
 
 def _revisions(store: Any, name: str) -> dict[str, Any]:
-    active = store.activation(name)
-    return {"active": active.revision if active else None, "revisions": store.revisions(name)}
+    from xite_core.errors import BundleDamagedError
+
+    revisions = store.revisions(name)
+    try:
+        active = store.activation(name)
+    except BundleDamagedError as error:
+        return {"active": None, "revisions": revisions, "problem": str(error)}
+    return {"active": active.revision if active else None, "revisions": revisions}
 
 
 @cli.command()

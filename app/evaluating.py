@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from app.building import encoder_spec
+from app.encoders import encoder_spec
 from app.progress import progress_bar
 from xite_core.bundle.bundle import Bundle, open_bundle
 from xite_core.bundle.derive import bundle_encoder

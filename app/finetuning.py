@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from app.pools import reference_pool
 from app.progress import progress_bar
 from xite_core.bundle.bundle import open_bundle
 from xite_core.bundle.derive import bundle_encoder
@@ -24,13 +25,14 @@ from xite_core.finetune.corpus import FineTuneInputs
 from xite_core.finetune.events import FineTuneEvent, Stage
 from xite_core.finetune.options import FineTuneOptions
 from xite_core.finetune.tuner import FineTuner, FineTuneResult
+from xite_core.languages import SHAPE
 from xite_core.records.readers import read_examples
 from xite_core.types import Example
 
 FEW_HELD_OUT = 50
 """English rows below which the gate's verdict is mostly chance."""
 
-_TAGGED = re.compile(r"([A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*)=(.+)")
+_TAGGED = re.compile(rf"(?P<lang>{SHAPE})=(?P<file>.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def read_tagged(files: Sequence[str], labeled: bool, columns: Mapping[str, str])
     for item in files:
         tagged = _TAGGED.fullmatch(item)
         if tagged and not Path(item).exists():
-            rows += read_rows(Path(tagged[2]), labeled, columns, tagged[1])
+            rows += read_rows(Path(tagged["file"]), labeled, columns, tagged["lang"])
         else:
             rows += read_rows(Path(item), labeled, columns)
     return rows
@@ -186,8 +188,6 @@ def read_rows(path: Path, labeled: bool, columns: Mapping[str, str], lang: str |
 def _pool(files: Mapping[str, Path]) -> dict[str, Sequence[Example]] | None:
     if not files:
         return None
-    from app.building import reference_pool
-
     pool = reference_pool(files)
     for language, rows in pool.items():
         if len(rows) < 2:

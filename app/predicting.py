@@ -85,7 +85,6 @@ def _batches(
     number = 0
     for chunk in chunks:
         try:
-            predictor.check(chunk)
             encoded = predictor.encoder.encode(chunk)
         except RowError as error:
             raise RowError(source, number + error.row + 1, error.problem, "row") from error

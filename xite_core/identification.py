@@ -15,11 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from xite_core.languages import UNDETERMINED
 from xite_core.scripts import LOOK, main_script
 from xite_core.types import Example, FloatArray, IntArray
-
-UNDETERMINED = "und"
-"""The tag of a language that cannot be told (ISO 639-2)."""
 
 LONGEST = 5
 """Characters of an n-gram, at most; shorter ones count too."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xite_core.errors import InputError
-from xite_core.identification import UNDETERMINED, LanguageIdentifier
+from xite_core.identification import LanguageIdentifier
+from xite_core.languages import UNDETERMINED, folded, primary
 from xite_core.matching import mean_of_nearest
 from xite_core.subspace import Subspace, fit_subspace
 from xite_core.types import Example, FloatArray, IntArray
@@ -54,22 +55,23 @@ class ReferencePool:
 
     def language_of(self, example: Example) -> str | None:
         """The tag that an example has, else the language that it is most likely in; ``None`` without an identifier."""
-        if example.lang and example.lang != UNDETERMINED:
+        if example.lang and primary(example.lang) != UNDETERMINED:
             return example.lang
         return self.identifier.identify(example) if self.identifier is not None else None
 
     def columns(self, languages: Sequence[str]) -> IntArray:
-        """Hubness column of each language tag, int64 (m,); tags outside the pool share the last column.
+        """Hubness column of each language tag, int64 (m,); tags outside the pool share the last column."""
+        column = {language: i for i, language in enumerate(self.vectors)}
+        return np.array([column.get(name, len(column)) for name in self.known_as(languages)], np.int64)
+
+    def known_as(self, tags: Sequence[str]) -> list[str]:
+        """The pool's names of the languages that tags mean; tags outside the pool stay as they are.
 
         A tag with a region or a script (``ko-KR``, ``zh_Hant``) that is not in the pool itself means its language.
         """
-        column = {language: i for i, language in enumerate(self.vectors)}
-
-        def found(tag: str) -> int:
-            primary = tag.replace("_", "-").split("-")[0].lower()
-            return column.get(tag, column.get(primary, len(column)))
-
-        return np.array([found(tag) for tag in languages], np.int64)
+        names = {folded(language): language for language in self.vectors}
+        meant = {tag: names.get(folded(tag)) or names.get(primary(tag), tag) for tag in set(tags)}
+        return [meant[tag] for tag in tags]
 
     def hubness(self, anchors: FloatArray) -> FloatArray:
         """``r_T(s)`` of anchors, float32 (n, L + 1); the last column is the mean over the languages but English."""

@@ -31,6 +31,9 @@ from xite_core.storage import atomic_file, storage_errors
 from xite_core.types import Example
 
 CHUNK = 1024
+LAYOUT = 2
+"""Of the parts, and of which rows are in them; what another version of the code has left is started anew."""
+
 _JOB = "job.json"
 
 
@@ -134,6 +137,7 @@ class FileAugmenter:
             "source": _file_identity(self.job.source),
             "bundle": [bundle.name, bundle.revision, bundle.manifest.fingerprint],
             "options": self.job.options.as_dict(),
+            "layout": LAYOUT,
             "rest": [
                 self.job.lang,
                 self.job.neighbors,

@@ -7,6 +7,7 @@ from typing import Any
 from app.augment.schemas import AugmentChoices
 from app.errors import INTERPOLATION, FieldError
 from xite_core.bundle.bundle import Bundle
+from xite_core.bundle.manifest import Manifest
 from xite_core.errors import OptionError
 from xite_core.options import AugmentOptions
 
@@ -22,9 +23,20 @@ def options_of(request: AugmentChoices, bundle: Bundle) -> AugmentOptions:
         If a value does not do; both name the option.
     """
     options = with_choices(bundle.options, request)
-    if options.k > bundle.anchors.ntotal:
-        raise OptionError("k", options.k, f"at most {bundle.anchors.ntotal}, the number of labeled examples")
+    check_neighbours(options, bundle.manifest)
     return options
+
+
+def check_neighbours(options: AugmentOptions, manifest: Manifest) -> None:
+    """Refuse more neighbours than a bundle has labeled examples.
+
+    Raises
+    ------
+    OptionError
+        If there are not as many.
+    """
+    if options.k > manifest.counts["anchors"]:
+        raise OptionError("k", options.k, f"at most {manifest.counts['anchors']}, the number of labeled examples")
 
 
 def with_choices(present: AugmentOptions, request: AugmentChoices) -> AugmentOptions:

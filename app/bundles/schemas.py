@@ -39,10 +39,13 @@ class BundleItem(BaseModel):
     object: Literal["bundle"] = "bundle"
     name: str
     default: bool = Field(description="whether requests that name no bundle get this one")
-    active: str = Field(description="the active revision, or the newest where none was activated")
+    active: str | None = Field(
+        description="the active revision, or the newest where none was activated; null where that cannot be told"
+    )
     loaded: str | None = Field(description="what this process answers with; null until it is first asked for")
     history: list[str] = Field(description="revisions that were active before, oldest first")
     revisions: list[str] = Field(description="all published revisions, oldest first")
+    problem: str | None = Field(None, description="why the active revision cannot be told")
 
 
 class BundleDetail(BundleItem):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +12,6 @@ from app.bundles.schemas import BundleDetail, BundleItem, BundleList, Deleted, R
 from app.runtime import Residents
 from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.errors import BundleDamagedError, BundleNotFoundError, BundleVersionError
-from xite_core.options import AugmentOptions
 
 LATEST = "latest"
 
@@ -19,7 +19,7 @@ LATEST = "latest"
 async def list_bundles(residents: Residents) -> BundleList:
     """All names, in order."""
     names = await asyncio.to_thread(residents.store.names)
-    return BundleList(data=[BundleItem(**await asyncio.to_thread(_facts, residents, name)) for name in names])
+    return BundleList(data=await asyncio.to_thread(_listed, residents, names))
 
 
 async def describe(residents: Residents, name: str) -> BundleDetail:
@@ -42,7 +42,7 @@ async def activate(residents: Residents, name: str, revision: str) -> BundleItem
         If there is no such revision.
     """
     if revision == LATEST:
-        revision = (await asyncio.to_thread(_revisions, residents, name))[-1]
+        revision = (await asyncio.to_thread(residents.store.newest, name)).name
     await residents.activate(name, revision)
     return BundleItem(**await asyncio.to_thread(_facts, residents, name))
 
@@ -73,21 +73,30 @@ async def delete(residents: Residents, name: str, revision: str) -> Deleted:
     return Deleted(name=name, revision=revision)
 
 
-def _revisions(residents: Residents, name: str) -> list[str]:
-    residents.store.resolve(name)
-    return residents.store.revisions(name)
+def _listed(residents: Residents, names: Sequence[str]) -> list[BundleItem]:
+    items = []
+    for name in names:
+        try:
+            items.append(BundleItem(**_facts(residents, name)))
+        except (BundleDamagedError, BundleNotFoundError) as error:  # the others are listed all the same
+            problem = str(error).replace(f"{residents.store.root}/", "")
+            items.append(BundleItem(**_present(residents, name), active=None, history=[], problem=problem))
+    return items
 
 
 def _facts(residents: Residents, name: str) -> dict[str, Any]:
     active = residents.store.resolve(name).name
     activation = residents.store.activation(name)
+    history = list(activation.history) if activation else []
+    return {**_present(residents, name), "active": active, "history": history}
+
+
+def _present(residents: Residents, name: str) -> dict[str, Any]:
     loaded = residents.active.get(name)
     return {
         "name": name,
         "default": name == residents.default_name,
-        "active": active,
         "loaded": loaded.bundle.revision if loaded else None,
-        "history": list(activation.history) if activation else [],
         "revisions": residents.store.revisions(name),
     }
 
@@ -102,7 +111,7 @@ def _detail(residents: Residents, name: str) -> BundleDetail:
     if active is None:
         read_manifest(residents.store.directory(name, facts["active"]))  # says what is wrong with it
         raise BundleNotFoundError(f"bundle {name!r} changed while it was read; ask again")
-    options = echoed(AugmentOptions().replaced(active.options))
+    options = echoed(active.default_options)
     contents = [_contents(manifest, facts["active"]) for manifest in manifests]
     return BundleDetail(**facts, contents=contents, options=options)
 

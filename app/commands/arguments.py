@@ -13,6 +13,7 @@ from rich.console import Console
 
 from app.languages import EXPECTED, LANGUAGE_SHAPE, pool_problem
 from xite_core.errors import OptionError
+from xite_core.languages import folded
 from xite_core.types import Scoring, SubspaceKind, Voting
 
 if TYPE_CHECKING:
@@ -118,8 +119,11 @@ def pool_files(items: Sequence[str] | None) -> dict[str, Path]:
     OptionError
         If an item has another form, or a name is no language.
     """
-    files = named_values(items, "pool")
+    files, seen = named_values(items, "pool"), set()
     for language, file in files.items():
-        if (problem := pool_problem(language)) is not None:
-            raise OptionError("pool", f"{language}={file}", problem.removeprefix("expected "))
+        if (wanted := pool_problem(language)) is not None:
+            raise OptionError("pool", f"{language}={file}", wanted)
+        if folded(language) in seen:
+            raise OptionError("pool", f"{language}={file}", "each language once")
+        seen.add(folded(language))
     return {language: Path(file) for language, file in files.items()}

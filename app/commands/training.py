@@ -101,7 +101,14 @@ def finetune(
         activate=activate,
     )
     bundle, revision, passed, report = _finetuned(request, server)
-    _tell(bundle, revision, passed, report, as_json=as_json, activated=activate and passed)
+    if as_json:
+        print(json.dumps({"bundle": bundle, "revision": revision, "report": report}, ensure_ascii=False, indent=1))
+        return
+    print(f"{bundle} {revision}: gate {'passed' if passed else 'failed'}")
+    if server is None:
+        _tell_active(request.home, bundle, revision, passed=passed)
+    elif passed and not activate:
+        print(f'activate it by POST /bundles/{bundle}/activate {{"revision": "{revision}"}}')
 
 
 def _finetuned(request: FineTuneRequest, server: str | None) -> tuple[str, str, bool, Mapping[str, Any]]:
@@ -118,15 +125,16 @@ def _finetuned(request: FineTuneRequest, server: str | None) -> tuple[str, str, 
     return result.bundle, result.revision, result.passed, result.report
 
 
-def _tell(
-    bundle: str, revision: str, passed: bool, report: Mapping[str, Any], *, as_json: bool, activated: bool
-) -> None:
-    if as_json:
-        print(json.dumps({"bundle": bundle, "revision": revision, "report": report}, ensure_ascii=False, indent=1))
+def _tell_active(home_dir: Path, bundle: str, revision: str, *, passed: bool) -> None:
+    from xite_core.bundle.store import BundleStore
+
+    active = BundleStore(home_dir).resolve(bundle).name
+    if active == revision:
+        print("active")
+    elif passed:
+        print(f"not active; use it with --revision {revision}, or: xite activate {bundle} {revision}")
     else:
-        print(f"{bundle} {revision}: gate {'passed' if passed else 'failed'}")
-        if not activated:
-            print(f"not active; use it with --revision {revision}, or: xite activate {bundle} {revision}")
+        print(f"not active; active is {active}")
 
 
 def predict(

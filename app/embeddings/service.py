@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.errors import FieldError, ModelNotFoundError
 from app.runtime import Resident, Residents, Runtime
 from xite_core.bundle.derive import has_own_encoder
 from xite_core.bundle.manifest import Manifest, read_manifest
+from xite_core.errors import BundleError
 from xite_core.types import Encoded, Example
 
 
@@ -86,7 +88,11 @@ def _unknown(name: str) -> ModelNotFoundError:
 
 
 def _manifests(residents: Residents) -> list[Manifest]:
-    return [read_manifest(residents.store.resolve(name)) for name in residents.store.names()]
+    found = []
+    for name in residents.store.names():
+        with suppress(BundleError):  # one that is damaged does not hide the others
+            found.append(read_manifest(residents.store.resolve(name)))
+    return found
 
 
 def _rendered(encoded: Encoded, request: EmbeddingsRequest) -> bytes:

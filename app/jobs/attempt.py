@@ -19,6 +19,7 @@ from app.jobs.records import Event, Job, JobStatus, Progress
 from app.jobs.store import JobStore
 from app.jobs.transitions import FencedError
 from xite_core.bundle.store import BundleStore
+from xite_core.errors import BundleError
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -140,6 +141,7 @@ class Attempt:
         """End the job with an error."""
         log.warning("job failed", job=self.job.id, code=code)
         self.finish(JobStatus.FAILED, error={"code": code, "message": message})
+        discard_revision(BundleStore(self.home), self.revision)
 
     def stopped(self) -> None:
         """Write down that the attempt stopped, as it was told to."""
@@ -220,11 +222,14 @@ def revision_name(job: Job, attempt: int) -> str:
 
 
 def discard_revision(store: BundleStore, revision: str) -> None:
-    """Remove a revision under whichever name it was published."""
+    """Remove a revision under whichever name it was published; one that was made active meanwhile stays."""
     for name in store.names():
         if revision in store.revisions(name):
-            log.info("revision discarded", bundle=name, revision=revision)
-            store.delete(name, revision)
+            try:
+                store.delete(name, revision)
+                log.info("revision discarded", bundle=name, revision=revision)
+            except BundleError as error:
+                log.warning("revision not discarded", bundle=name, revision=revision, reason=str(error))
 
 
 def inherit(directory: Path) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.augment.options import with_choices
-from app.building import encoder_spec, reference_pool
+from app.encoders import encoder_spec
 from app.jobs.attempt import JOB, Attempt
 from app.jobs.encoding import EncodedRows
 from app.jobs.outcome import Outcome
 from app.jobs.rows import labeled_rows, target_rows
 from app.jobs.schemas import BuildRequest
+from app.pools import reference_pool
 from xite_core.bundle.build import Builder, BuildOptions
 from xite_core.bundle.store import BundleStore
 from xite_core.encoder.registry import load_encoder

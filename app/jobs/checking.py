@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.augment.options import with_choices
+from app.augment.options import check_neighbours, with_choices
 from app.augment.schemas import AugmentChoices, InputObject
 from app.datasets.store import DatasetStore
 from app.errors import FieldError
@@ -27,6 +27,7 @@ from xite_core.bundle.succession import succession
 from xite_core.encoder.registry import XITE_MINI, default_spec, list_encoders
 from xite_core.encoder.spec import EncoderSpec
 from xite_core.errors import InputError
+from xite_core.languages import folded
 from xite_core.options import AugmentOptions
 from xite_core.subspace import FEWEST
 
@@ -58,7 +59,6 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
         labels: Collection[str] = manifest.labels
         _check_labels(labels)
         pairs, encoder = manifest.pairs, EncoderSpec.from_dict(manifest.encoder)
-        present = AugmentOptions().replaced(manifest.options)
         if not manifest.counts.get("validation"):
             raise FieldError(
                 f"bundle {manifest.name!r} has no held-out English rows, which the gate needs; build it with "
@@ -69,8 +69,10 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
         if request.bundle is None:
             raise FieldError("a name for the result is needed where the source is no bundle", "bundle")
         labels, pairs = _source(home, request.source)
-        encoder, present = default_spec(XITE_MINI), AugmentOptions()
-    finetune_options(request, present)
+        encoder = default_spec(XITE_MINI)
+    options = finetune_options(request, manifest.default_options if manifest else AugmentOptions())
+    if manifest:
+        check_neighbours(options.augment or manifest.default_options, manifest)
     _check_target(home, request.target, pairs)
     for where, reference in (("annotated", request.annotated), ("target_test", request.target_test)):
         if reference:
@@ -87,8 +89,7 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
 def _augment(home: Path, request: AugmentJobRequest, default: str | None) -> dict[str, Any]:
     name = request.bundle or default or BundleStore(home).only_name()
     manifest = _manifest(home, name)
-    present = AugmentOptions().replaced(manifest.options)
-    with_choices(present, request.augment or AugmentChoices())
+    check_neighbours(with_choices(manifest.default_options, request.augment or AugmentChoices()), manifest)
     _check_target(home, request.target, manifest.pairs)
     return {"bundle": manifest.name, "revision": manifest.revision}
 
@@ -136,19 +137,23 @@ def _labels(home: Path, reference: LabeledRef, where: str) -> tuple[Mapping[str,
 def _check_pool(home: Path, pool: Sequence[PoolRef], pairs: bool) -> None:
     languages: set[str] = set()
     for i, part in enumerate(pool):
-        if (problem := pool_problem(part.lang)) is not None:
-            raise FieldError(problem, "pool", i, "lang")
-        if part.lang in languages:
+        if (wanted := pool_problem(part.lang)) is not None:
+            raise FieldError(f"expected {wanted}", "pool", i, "lang")
+        if folded(part.lang) in languages:
             raise FieldError(f"there are texts of {part.lang!r} already; give each language once", "pool", i, "lang")
-        languages.add(part.lang)
+        languages.add(folded(part.lang))
         if part.dataset:
             record = DatasetStore(home).get(part.dataset)
             if record.rows < 2:
                 raise FieldError("at least 2 texts are needed", "pool", i, "dataset")
             if record.pairs and not pairs:
                 raise FieldError(_form_words(pairs), "pool", i, "dataset")
-        elif len(part.texts or []) < 2:
+            continue
+        if len(part.texts or []) < 2:
             raise FieldError("at least 2 texts are needed", "pool", i, "texts")
+        for j, item in enumerate(part.texts or []):
+            if _is_pair(item) and not pairs:
+                raise FieldError(_form_words(pairs), "pool", i, "texts", j)
 
 
 def _check_ids(home: Path, reference: LabeledRef, where: str) -> None:
@@ -180,9 +185,12 @@ def _check_target(home: Path, target: TextsRef, pairs: bool) -> None:
         _check_form(DatasetStore(home).get(target.dataset).pairs, pairs, "target")
         return
     for i, item in enumerate(target.texts or []):
-        given = isinstance(item, InputObject) and item.text_pair is not None
-        if given != pairs:
+        if _is_pair(item) != pairs:
             raise FieldError(_form_words(pairs), "target", "texts", i)
+
+
+def _is_pair(item: str | InputObject) -> bool:
+    return isinstance(item, InputObject) and item.text_pair is not None
 
 
 def _check_form(given: bool, pairs: bool, where: str) -> None:

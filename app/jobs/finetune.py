@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.building import reference_pool
 from app.jobs.attempt import JOB, Attempt, jobs_directory
 from app.jobs.encoding import EncodedRows
 from app.jobs.finetune_options import finetune_options
@@ -12,6 +11,7 @@ from app.jobs.outcome import Outcome, described
 from app.jobs.records import Event
 from app.jobs.rows import labeled_rows, target_rows
 from app.jobs.schemas import FinetuneRequest, SourceRef
+from app.pools import reference_pool
 from xite_core.bundle.build import Builder, BuildOptions
 from xite_core.bundle.bundle import Bundle, open_bundle
 from xite_core.bundle.derive import bundle_encoder

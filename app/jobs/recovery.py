@@ -83,6 +83,7 @@ class Recovery:
             if limit and usage.ru_maxrss >= limit * 1024:
                 code, message = failure(MemoryError(), self._settings)
                 self._store.finish(job, JobStatus.FAILED, error={"code": code, "message": message})
+                self._discard(job)
             else:
                 self._mend(job)
         except (JobNotFoundError, FencedError, *AWAY):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from app.errors import ServiceError
 from app.jobs.attempt import JOB
 from xite_core.bundle.manifest import MANIFEST, read_manifest
 from xite_core.bundle.store import BundleStore
-from xite_core.errors import BundleDamagedError, BundleVersionError
+from xite_core.errors import BundleError, XiteError
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +29,7 @@ def forget_datasets(home: Path, before: float, needed: Needed) -> None:
         page = store.list(after=after, limit=100)
         for record in page.records:
             if record.created_at < before and not needed(record.id):
-                store.delete(record.id)
-                log.info("dataset forgotten", dataset=record.id)
+                _forget(partial(store.delete, record.id), "dataset", record.id)
         if not page.has_more:
             return
         after = page.records[-1].id
@@ -39,12 +40,22 @@ def forget_revisions(home: Path, before: float, needed: Needed) -> None:
     store = BundleStore(home)
     for name in store.names():
         try:
-            for revision in _outlived(store, name, before):
-                if not needed(revision):
-                    store.delete(name, revision)
-                    log.info("revision forgotten", bundle=name, revision=revision)
-        except (BundleDamagedError, BundleVersionError) as error:  # the others are not to wait for its repair
+            outlived = _outlived(store, name, before)
+        except (BundleError, OSError) as error:  # the others are not to wait for its repair
             log.warning("revisions not looked at", bundle=name, reason=str(error))
+            continue
+        for revision in outlived:
+            if not needed(revision):
+                _forget(partial(store.delete, name, revision), "revision", f"{name} {revision}")
+
+
+def _forget(delete: Callable[[], object], kind: str, name: str) -> None:
+    """Delete one thing; the others are not to wait until it can be deleted."""
+    try:
+        delete()
+        log.info("forgotten", kind=kind, name=name)
+    except (XiteError, ServiceError, OSError) as error:
+        log.warning("not forgotten", kind=kind, name=name, reason=str(error))
 
 
 def _outlived(store: BundleStore, name: str, before: float) -> list[str]:

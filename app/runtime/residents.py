@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +32,9 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 Signature = tuple[int, ...] | tuple[str, ...]
+
+RETRY = 30.0
+"""Seconds after which a revision that could not be loaded is tried again; memory or files may have been short."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -74,6 +79,7 @@ class Residents:
         self._home, self._default = home, default
         self._active: dict[str, Resident] = {}
         self._seen: dict[str, Signature] = {}
+        self._failed: dict[str, float] = {}
         self._loaded: WeakValueDictionary[tuple[str, str], Resident] = WeakValueDictionary()
         self._encoders: WeakValueDictionary[str, Encoder] = WeakValueDictionary()
         self._loader = ThreadPoolExecutor(1, "loader")
@@ -137,7 +143,8 @@ class Residents:
         if not self.ready:
             await self.start()
         for name in list(self._active):
-            if await self._run(self._signature, name) != self._seen.get(name):
+            again = time.monotonic() - self._failed.get(name, math.inf) > RETRY
+            if again or await self._run(self._signature, name) != self._seen.get(name):
                 await self._try(name)
 
     async def activate(self, name: str, revision: str) -> tuple[Activation, Resident]:
@@ -190,7 +197,9 @@ class Residents:
         try:
             async with self._lock:
                 await self._sync(name)
-        except (XiteError, OSError) as error:
+            self._failed.pop(name, None)
+        except (XiteError, OSError, MemoryError) as error:
+            self._failed[name] = time.monotonic()
             if self.problem == str(error):
                 return
             self.problem = str(error)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from xite_core.errors import InputError
 from xite_core.index.examples import ExampleTable, ExampleWriter
-from xite_core.records.parsing import TAG
+from xite_core.languages import SHAPE
 from xite_core.records.readers import find_problems, read_examples
 from xite_core.records.writers import write_batches
 from xite_core.types import Example
@@ -27,7 +27,7 @@ VISIBLE = TEXT.filter(lambda text: bool(text.strip()))
 LABEL = VISIBLE.map(str.strip)
 OPTIONAL = st.one_of(st.none(), VISIBLE)
 
-LANGUAGE = st.one_of(st.none(), st.from_regex(TAG, fullmatch=True))
+LANGUAGE = st.one_of(st.none(), st.from_regex(SHAPE, fullmatch=True))
 
 EXAMPLES = st.lists(st.builds(Example, VISIBLE, OPTIONAL, LABEL, OPTIONAL, LANGUAGE), min_size=1, max_size=5)
 SCHEMA = pa.schema([(name, pa.string()) for name in ("text", "text_pair", "label", "id", "lang")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -42,6 +42,9 @@ from xite_core.types import Example, FloatArray, IndexKind
 
 Progress = Callable[[str, int], None]
 """Called with the stage's name and the number of rows just done."""
+
+LABELED_ROWS = "labeled rows"
+"""Where errors of rows say that the row is; whoever knows the file puts its name in place of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class Builder:
             Unlabeled texts by language, English ('en') among them. For labeled pairs, pool texts without a pair are
             paired with their neighbours (ours: such pairs carry the language, which is what the pool is for).
         defaults : AugmentOptions, optional
-            The bundle's default options; of neighbours there are at most as many as anchors.
+            The bundle's default options; where it has fewer anchors than ``k``, all of them are neighbours.
         origin : mapping, optional
             Where the rows came from, as JSON values.
         revision : str, optional
@@ -204,8 +207,12 @@ class Builder:
         held = {e.text for part in parts[:-1] for chunk in part.examples.chunks(4096) for e in chunk}
         hold_out = HoldOut(NOBODY, texts=held)
         origin = {"parent": bundle.revision, "removed": len(remove)}
-        pairs, defaults = bundle.manifest.pairs, bundle.options
-        return self._publish(bundle.name, anchors, bundle.pool, pairs, defaults, origin, hold_out, parent=bundle)
+        pairs, defaults = bundle.manifest.pairs, AugmentOptions().replaced(bundle.manifest.options)
+        try:
+            return self._publish(bundle.name, anchors, bundle.pool, pairs, defaults, origin, hold_out, parent=bundle)
+        except RowError as error:  # kept rows have nothing wrong: count among the added ones
+            before = sum(map(len, parts)) - len(present)
+            raise RowError(error.where, error.row - before, error.problem, error.unit) from None
 
     def _publish(
         self,
@@ -220,7 +227,7 @@ class Builder:
         parent: Bundle | None = None,
     ) -> Bundle:
         revision = revision or new_revision()
-        with self.store.publishing(name, revision) as directory:
+        with self.store.publishing(name, revision, None if parent else check_succession) as directory:
             index, counts = self._write_anchors(directory, anchors, pool, pairs, hold_out)
             write_pool(directory, pool)
             write_subspaces(directory / SUBSPACE_FILE, self._fit(pool, index))
@@ -238,13 +245,11 @@ class Builder:
                 languages=pool.languages,
                 counts=counts,
                 index=read_report(directory / ANCHORS).as_dict(),
-                options=replace(defaults, k=min(defaults.k, index.ntotal)).as_dict(),
+                options=defaults.as_dict(),
                 origin=origin,
                 files=file_records(directory),
                 head=head,
             )
-            if parent is None:
-                check_succession(self.store, manifest)
             manifest.write(directory)
         final = self.store.directory(name, revision)
         write_stamp(final, manifest)
@@ -263,43 +268,30 @@ class Builder:
         ):
             for chunk in anchors:
                 _check_form(chunk, pairs)
-                self._share_out(chunk, _named(chunk, names), kept, validation, pool, hold_out)
+                examples = _named(chunk, names)
+                vectors = self._vectors(chunk, len(names) - len(chunk))
+                _share_out(examples, vectors, kept, validation, pool, hold_out)
                 self.progress("encode", len(chunk))
             counts = {"anchors": len(kept), "validation": len(validation)}
             if not len(kept):
                 raise InputError("no labeled rows are left for the index")
             self.progress("index", 0)
             index = kept.finish(self.options.index, self.options.seed)
-            if counts["validation"]:
-                validation.finish(IndexKind.FLAT)
+            held = validation.finish(IndexKind.FLAT).labels if counts["validation"] else ()
+        _check_labels(index.labels, held)
         if not counts["validation"]:
             shutil.rmtree(directory / VALIDATION)
-        if len(index.labels) < 2:
-            raise InputError(f"the labeled rows have one label only ({', '.join(index.labels)}); at least 2 are needed")
         return index, counts
 
-    def _share_out(
-        self,
-        chunk: Sequence[Anchor],
-        examples: Sequence[Example],
-        kept: AnchorWriter,
-        validation: AnchorWriter,
-        pool: ReferencePool,
-        hold_out: HoldOut,
-    ) -> None:
-        """Encode a chunk and share it out between the index and the held-out rows."""
-        vectors = self._vectors(chunk)
-        hold = np.array([hold_out.takes(example) for example in examples], bool)
-        held = [example for example, out in zip(examples, hold, strict=True) if out]
-        rest = [example for example, out in zip(examples, hold, strict=True) if not out]
-        validation.add(held, vectors[hold], np.empty((len(held), 0), np.float32))
-        kept.add(rest, vectors[~hold], pool.hubness(vectors[~hold]))
-
-    def _vectors(self, chunk: Sequence[Anchor]) -> FloatArray:
+    def _vectors(self, chunk: Sequence[Anchor], before: int) -> FloatArray:
+        """Vectors of a chunk, float32 (n, d), that comes after so many rows."""
         known = [anchor.vector for anchor in chunk if anchor.vector is not None]
         if len(known) == len(chunk):
             return np.stack(known)
-        return self.encoder.encode([anchor.example for anchor in chunk]).vectors
+        try:
+            return self.encoder.encode([anchor.example for anchor in chunk]).vectors
+        except RowError as error:
+            raise RowError(LABELED_ROWS, before + error.row + 1, error.problem, "row") from None
 
     def _encode_pool(self, pool: Mapping[str, Sequence[Example]], pairs: bool) -> ReferencePool:
         texts: dict[str, list[Example]] = {}
@@ -322,6 +314,22 @@ class Builder:
         return Subspaces(pool.fit_language_subspace(self.options.seed), label)
 
 
+def _share_out(
+    examples: Sequence[Example],
+    vectors: FloatArray,
+    kept: AnchorWriter,
+    validation: AnchorWriter,
+    pool: ReferencePool,
+    hold_out: HoldOut,
+) -> None:
+    """Rows go to the index or to the held-out ones."""
+    hold = np.array([hold_out.takes(example) for example in examples], bool)
+    held = [example for example, out in zip(examples, hold, strict=True) if out]
+    rest = [example for example, out in zip(examples, hold, strict=True) if not out]
+    validation.add(held, vectors[hold], np.empty((len(held), 0), np.float32))
+    kept.add(rest, vectors[~hold], pool.hubness(vectors[~hold]))
+
+
 def _kept(anchors: LabeledIndex, removed: set[str]) -> Iterator[list[Anchor]]:
     start = 0
     for chunk in anchors.examples.chunks(4096):
@@ -338,7 +346,7 @@ def _named(chunk: Sequence[Anchor], names: set[str]) -> list[Example]:
     for anchor in chunk:
         name, row = anchor.example.id, len(names)
         if name in names:
-            raise RowError("labeled rows", row + 1, f"the id {name!r} is taken; ids have to be unique", "row")
+            raise RowError(LABELED_ROWS, row + 1, f"the id {name!r} is taken; ids have to be unique", "row")
         while name is None or name in names or (anchor.example.id is None and name in given):
             name, row = f"row-{row}", row + 1
         names.add(name)
@@ -352,4 +360,14 @@ def _check_form(chunk: Sequence[Anchor], pairs: bool) -> None:
             raise InputError(
                 f"labeled row {anchor.example.id or anchor.example.text[:40]!r}: texts and text pairs are mixed; "
                 "build one bundle of each"
+            )
+
+
+def _check_labels(labels: Collection[str], held: Collection[str]) -> None:
+    if len(labels) < 2:
+        raise InputError(f"the labeled rows have one label only ({', '.join(labels)}); at least 2 are needed")
+    for label in held:
+        if label not in labels:
+            raise InputError(
+                f"all rows of the label {label!r} are held out, since their texts are; give it rows with other texts"
             )

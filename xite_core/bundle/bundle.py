@@ -140,7 +140,7 @@ def open_bundle(directory: Path, *, full_check: bool = False) -> Bundle:
             anchors=LabeledIndex.open(directory / ANCHORS),
             pool=read_pool(directory),
             subspaces=read_subspaces(directory / SUBSPACE_FILE, manifest),
-            options=AugmentOptions().replaced(manifest.options),
+            options=manifest.default_options,
         )
     except (OSError, KeyError, ValueError) as error:
         raise BundleDamagedError(f"{directory}: cannot be opened ({error}); rebuild it") from error

@@ -172,7 +172,7 @@ def publish_derived(store: BundleStore, name: str, revision: str, derivation: De
         If the disk refuses; nothing is published then.
     """
     parent, recoded = derivation.parent, derivation.recoded
-    with store.publishing(name, revision) as directory:
+    with store.publishing(name, revision, None if name == parent.name else check_succession) as directory:
         counts = _write_rows(parent, recoded, directory, seed) if recoded else _link_rows(parent, directory)
         moved = recoded is not None and recoded.fingerprint != parent.manifest.fingerprint
         if not moved and has_own_encoder(parent.manifest):
@@ -190,13 +190,11 @@ def publish_derived(store: BundleStore, name: str, revision: str, derivation: De
             languages=recoded.pool.languages if recoded else parent.manifest.languages,
             counts=counts,
             index=read_report(directory / ANCHORS).as_dict(),
-            options=(derivation.options or parent.options).as_dict(),
+            options=derivation.options.as_dict() if derivation.options else parent.manifest.options,
             origin={"parent": parent.revision, "parent_name": parent.name, **derivation.origin},
             files=file_records(directory),
             head=derivation.head,
         )
-        if name != parent.name:
-            check_succession(store, manifest)
         manifest.write(directory)
     final = store.directory(name, revision)
     write_stamp(final, manifest)

@@ -39,7 +39,8 @@ NOBODY = Lot(0.0, 0)
 class HoldOut:
     """Decides by the text (of a pair: the premise), so that duplicates stay together.
 
-    A text is spared where its label has not yet the anchors that it needs, `FEWEST`.
+    A text is spared where its label has not yet the anchors that it needs, `FEWEST`: a label without anchors could not
+    be adopted. For the same reason a rare label's row may be spared whose text is held out under another label.
 
     Parameters
     ----------
@@ -48,28 +49,29 @@ class HoldOut:
     most : int
         Once so many rows are held out, no further text is.
     texts : iterable of str
-        Held out whatever the lot says.
+        Held out whatever the lot says and whichever label they have.
     """
 
     def __init__(self, lot: Lot, most: int = 0, texts: Iterable[str] = ()) -> None:
-        self._lot, self._most, self._texts, self._rows = lot, most, set(texts), 0
+        self._lot, self._most, self._chosen, self._rows = lot, most, frozenset(texts), 0
+        self._drawn: set[str] = set()
         self._spared: set[str] = set()
         self._anchors: Counter[str | None] = Counter()
 
     def takes(self, example: Example) -> bool:
         """Whether the next row is held out."""
-        if example.text not in self._texts:
-            if not self._may_take(example):
-                self._anchors[example.label] += 1
-                return False
-            self._texts.add(example.text)
+        if example.text not in self._chosen and not self._draws(example):
+            self._anchors[example.label] += 1
+            return False
         self._rows += 1
         return True
 
-    def _may_take(self, example: Example) -> bool:
-        if self._rows >= self._most or example.text in self._spared or not self._lot.falls_on(example.text):
+    def _draws(self, example: Example) -> bool:
+        drawn = example.text in self._drawn or (self._rows < self._most and self._lot.falls_on(example.text))
+        if not drawn or example.text in self._spared:
             return False
         if self._anchors[example.label] < FEWEST:
-            self._spared.add(example.text)
+            self._spared |= {example.text} - self._drawn
             return False
+        self._drawn.add(example.text)
         return True

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from xite_core.errors import BundleDamagedError, BundleVersionError
+from xite_core.options import AugmentOptions
 from xite_core.storage import atomic_file, sha256_of
 
 SCHEMA_VERSION = 1
@@ -76,6 +77,12 @@ class Manifest:
     files: Mapping[str, FileRecord] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
     head: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def default_options(self) -> AugmentOptions:
+        """Of requests that choose none: those wished for, with no more neighbours than there are anchors."""
+        wished = AugmentOptions().replaced(self.options)
+        return replace(wished, k=min(wished.k, self.counts.get("anchors", wished.k)))
 
     def write(self, directory: Path) -> None:
         """Write ``manifest.json``."""

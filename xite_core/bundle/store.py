@@ -10,8 +10,8 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,11 @@ from xite_core.storage import atomic_directory, atomic_file, storage_errors
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ACTIVE = "active.json"
+_LOCK = ".lock"
 _GRAVE = ".deleted-"
+
+
+Check = Callable[["BundleStore", Path], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,19 @@ class BundleStore:
             raise BundleNotFoundError(f"bundle {name!r} has no revision {revision!r}; there are: {known}")
         return directory
 
+    def newest(self, name: str) -> Path:
+        """Directory of the newest revision, whatever is active.
+
+        Raises
+        ------
+        BundleNotFoundError
+            If there is none.
+        """
+        revisions = self.revisions(name)
+        if not revisions:
+            raise self._no_bundle(name)
+        return self.directory(name, revisions[-1])
+
     def only_name(self) -> str:
         """The single bundle's name.
 
@@ -138,10 +155,17 @@ class BundleStore:
         return names[0]
 
     @contextmanager
-    def publishing(self, name: str, revision: str) -> Iterator[Path]:
+    def publishing(self, name: str, revision: str, check: Check | None = None) -> Iterator[Path]:
         """Give a directory to fill; it becomes the revision, whole, when the block ends well.
 
         Which revision is active does not change by that: where no pointer says so yet, one is written for the present.
+
+        Parameters
+        ----------
+        name, revision : str
+            What it is to be called.
+        check : callable, optional
+            A last look at the filled directory; nobody else publishes under this name between it and the publication.
 
         Raises
         ------
@@ -153,8 +177,12 @@ class BundleStore:
         final = self.directory(name, revision)
         with storage_errors(final):
             final.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_directory(final) as directory:
+        with ExitStack() as alone, atomic_directory(final) as directory:
             yield directory
+            with storage_errors(final):
+                alone.enter_context(FileLock(final.parent / _LOCK))
+            if check is not None:
+                check(self, directory)
             self._pin(name)
 
     def activate(self, name: str, revision: str) -> Activation:
@@ -166,7 +194,7 @@ class BundleStore:
             If there is no such revision.
         """
         self.resolve(name, revision)
-        with FileLock(self.root / name / ".lock"):
+        with FileLock(self.root / name / _LOCK):
             self.resolve(name, revision)  # again: it may have been deleted meanwhile
             present = self._activation_or_none(name)
             if present and present.revision == revision:
@@ -186,7 +214,7 @@ class BundleStore:
         """
         if not self.revisions(name):
             raise self._no_bundle(name)
-        with FileLock(self.root / name / ".lock"):
+        with FileLock(self.root / name / _LOCK):
             present = self.activation(name)
             history = [revision for revision in (present.history if present else ()) if self._exists(name, revision)]
             if not history:
@@ -203,8 +231,9 @@ class BundleStore:
         BundleError
             If it is active.
         """
-        directory = self.resolve(name, revision)
-        with FileLock(self.root / name / ".lock"):
+        self.resolve(name, revision)
+        with FileLock(self.root / name / _LOCK):
+            directory = self.resolve(name, revision)  # again: it may have been deleted meanwhile
             if self._is_active(name, revision):
                 raise BundleError(f"revision {revision!r} of {name!r} is active; activate another one first")
             grave = directory.parent / f"{_GRAVE}{revision}-{secrets.token_hex(4)}"
@@ -230,7 +259,7 @@ class BundleStore:
         """Without a pointer the newest revision counts as active: say which it is before a newer one comes."""
         revisions = self.revisions(name)
         if revisions and not (self.root / name / _ACTIVE).exists():
-            self.activate(name, revisions[-1])
+            self._point(name, Activation(revisions[-1]))
 
     def _no_bundle(self, name: str) -> BundleNotFoundError:
         known = ", ".join(self.names()) or "none"

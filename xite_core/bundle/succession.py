@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from xite_core.bundle.manifest import Manifest, read_manifest
 from xite_core.bundle.store import BundleStore
@@ -123,14 +124,22 @@ def succession(store: BundleStore, name: str) -> Succession | None:
     return None
 
 
-def check_succession(store: BundleStore, made: Manifest) -> None:
+def check_succession(store: BundleStore, directory: Path) -> None:
     """Refuse to publish what does not keep what its name has; the last look, after others may have published.
+
+    Parameters
+    ----------
+    store : BundleStore
+        Where it is to be published.
+    directory : Path
+        What is to be published.
 
     Raises
     ------
     InputError
         If encoder, labels or form differ.
     """
+    made = read_manifest(directory)
     before = succession(store, made.name)
     if before is not None:
         before.check(EncoderSpec.from_dict(made.encoder), made.labels, made.pairs)

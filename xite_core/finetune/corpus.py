@@ -14,6 +14,7 @@ from xite_core.errors import InputError, RowError
 from xite_core.finetune.events import Monitor, Stage
 from xite_core.identification import fit_identifier
 from xite_core.index.faiss_index import FlatIndex
+from xite_core.languages import UNDETERMINED
 from xite_core.matching import AnchorIndex
 from xite_core.memory import kept_small
 from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
@@ -217,7 +218,7 @@ def pool_texts(inputs: FineTuneInputs, corpus: Corpus, languages: Sequence[str],
     """
     given: dict[str, Sequence[Example]] = dict(inputs.pool if inputs.pool is not None else reference_texts())
     if inputs.pool is None:
-        for language in sorted(set(languages) - {ENGLISH}):
+        for language in sorted(set(languages) - {ENGLISH, UNDETERMINED}):
             own = [text for text, name in zip(corpus.target, languages, strict=True) if name == language]
             if len(own) > max(len(given.get(language, ())), MIN_OWN):
                 given[language] = own

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from xite_core.errors import InputError
 from xite_core.finetune.adoption import Adopted
+from xite_core.finetune.centring import FEW
 from xite_core.finetune.corpus import Snapshot
 from xite_core.finetune.options import FineTuneOptions
 from xite_core.matching import Matcher, MatchTable, occurrence_skewness, with_thresholds
@@ -112,13 +113,14 @@ def check_matched(pairing: Pairing, languages: Sequence[str], labels: Sequence[s
     Raises
     ------
     InputError
-        If no text of a language was matched, or all of them adopted the same label.
+        If no text was matched, none of a language that has `FEW` texts or more, or all adopted the same label.
     """
     names = np.array(languages)
-    for language in sorted(set(languages)):
-        if not pairing.matched[names == language].any():
+    for language, count in sorted(Counter(languages).items()):
+        matched = pairing.matched if count < FEW else pairing.matched[names == language]
+        if not matched.any():
             raise InputError(
-                f"no match for language {language!r}: all of its {int((names == language).sum())} texts were "
+                f"no match for language {language!r}: all of its {count} texts were "
                 f"abstained ({', '.join(pairing.summary['abstentions'])}); loosen the thresholds"
             )
     adopted = np.unique(pairing.label[pairing.selected])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from xite_core.finetune.corpus import Corpus, FineTuneInputs, Snapshot, stored_s
 from xite_core.finetune.events import FineTuneEvent, Monitor, Stage
 from xite_core.finetune.head import Head, fit_head, fit_logistic
 from xite_core.finetune.workspace import Saved, Workspace, tensors_of
+from xite_core.languages import UNDETERMINED
 from xite_core.types import FloatArray
 
 _ARRAYS = ("target", "source", "test", "weight", "bias", "centred_weight", "centred_bias")
@@ -36,7 +38,7 @@ class Prepared:
     strength : float
         Its inverse regulariser.
     languages : list of str, (m,)
-        Language of each target text.
+        Language of each target text, as `settled` leaves it.
     """
 
     snapshot: Snapshot
@@ -59,11 +61,19 @@ def prepare(inputs: FineTuneInputs, corpus: Corpus, workspace: Workspace, monito
     return Prepared(snapshot, start["test"], head, centred, saved.facts["strength"], saved.facts["languages"])
 
 
+def settled(languages: Sequence[str]) -> list[str]:
+    """Texts whose language cannot be told, of figures or emoji alone, count as of the most frequent language."""
+    known = Counter(language for language in languages if language != UNDETERMINED)
+    frequent = known.most_common(1)[0][0] if known else UNDETERMINED
+    return [frequent if language == UNDETERMINED else language for language in languages]
+
+
 def _make(inputs: FineTuneInputs, corpus: Corpus, monitor: Monitor) -> Saved:
     target, source, test = (
         monitor.encode(inputs.encoder, rows, Stage.ENCODE) for rows in (corpus.target, corpus.source, corpus.test)
     )
-    languages = Augmenter(inputs.bundle, inputs.encoder).languages(corpus.target, target)
+    told = Augmenter(inputs.bundle, inputs.encoder).languages(corpus.target, target)
+    languages = settled(inputs.bundle.pool.known_as(told))
     snapshot = stored_snapshot(inputs.bundle, corpus, target, source)
     monitor.tell(FineTuneEvent(Stage.BASELINE, 0, 1))
     anchors, codes, classes = np.asarray(snapshot.anchors), corpus.anchor_codes, len(corpus.labels)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from xite_core.errors import InputError, RowError
+from xite_core.languages import is_tag
 from xite_core.types import Example
 
 FIELDS = ("text", "text_pair", "label", "id", "lang")
-
-
-TAG = r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*"
-"""The shape of language tags; requests have the same, written where the client can read it without the library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +120,7 @@ def _name(value: object, name: str) -> str:
 
 def _tag(value: object, name: str) -> str:
     tag = _string(value, name).strip()
-    if not re.fullmatch(TAG, tag):
+    if not is_tag(tag):
         raise ValueError(f"{name!r} is {tag[:40]!r}, expected a language tag such as ko or pt-BR")
     return tag
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -40,10 +41,12 @@ def csv_rows(path: Path, wanted: Wanted) -> Iterator[RawRow | RowError]:
     header: list[str] | None = None
     while True:
         first = source.number + 1
+        source.begin_row()
         try:
             cells = next(reader, None)
         except csv.Error as error:
             yield RowError(path.name, first, f"broken CSV ({error}); expected cells as RFC 4180 quotes them")
+            source.go_on_after(first)
             continue
         yield from source.taken_errors()
         if cells is None:
@@ -58,23 +61,38 @@ def csv_rows(path: Path, wanted: Wanted) -> Iterator[RawRow | RowError]:
 
 
 class _CsvLines:
-    """Lines for the CSV reader; those that are no text are set aside. Goes on after an error of the reader."""
+    """Lines for the CSV reader; those that are no text are set aside.
+
+    After an error of the reader it goes on with the line after the one where the row began: a quote that is never
+    closed takes all lines up to the next quote with it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.number = 0
         self._lines = _lines(path)
+        self._row: list[tuple[int, str]] = []
+        self._again: deque[tuple[int, str]] = deque()
         self._errors: list[RowError] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        for number, line in self._lines:
-            self.number = number
+        while True:
+            self.number, line = self._again.popleft() if self._again else next(self._lines)
             if not isinstance(line, RowError):
+                self._row.append((self.number, line))
                 return line
             self._errors.append(line)
-        raise StopIteration
+
+    def begin_row(self) -> None:
+        """Forget the lines of the row before."""
+        self._row = []
+
+    def go_on_after(self, number: int) -> None:
+        """Give the lines of this row again, but for those up to a number."""
+        self._again.extendleft((later, line) for later, line in reversed(self._row) if later > number)
+        self.number = number
 
     def taken_errors(self) -> list[RowError]:
         """Give the errors since the last call."""
@@ -83,14 +101,16 @@ class _CsvLines:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
-    """Give the numbered, decoded lines; ends after a line that is too long."""
+    """Give the numbered, decoded lines."""
     with path.open("rb") as handle:
         number = 0
         while line := handle.readline(MAX_LINE + 1):
             number += 1
             if len(line) > MAX_LINE:
-                yield number, RowError(path.name, number, f"longer than {MAX_LINE} bytes; the rest is not read")
-                return
+                yield number, RowError(path.name, number, f"longer than {MAX_LINE} bytes")
+                while line and not line.endswith(b"\n"):
+                    line = handle.readline(MAX_LINE)
+                continue
             try:
                 text = (line.removeprefix(_BOM) if number == 1 else line).decode("utf8")
             except UnicodeDecodeError as error:

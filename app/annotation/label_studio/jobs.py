@@ -13,6 +13,7 @@ from app.errors import JobNotFoundError
 from app.jobs.endpoints import jobs_of
 from app.jobs.schemas import FinetuneRequest, LabeledRef, LabeledRow, SourceRef, TextsRef
 from app.jobs.service import Jobs
+from app.languages import tag_or_none
 from xite_core.types import Example
 
 
@@ -46,7 +47,9 @@ def finetune_request(request: TrainingRequest) -> FinetuneRequest:
         source=SourceRef(bundle=request.bundle),
         annotated=LabeledRef(rows=_labeled(request.rows)),
         target=TextsRef(
-            texts=[InputObject(text=row.text, text_pair=row.text_pair, lang=row.lang) for row in request.rows]
+            texts=[
+                InputObject(text=row.text, text_pair=row.text_pair, lang=tag_or_none(row.lang)) for row in request.rows
+            ]
         ),
         target_test=LabeledRef(rows=_labeled(request.test)) if request.test else None,
         metadata={"label_studio_project": request.project},
@@ -54,7 +57,10 @@ def finetune_request(request: TrainingRequest) -> FinetuneRequest:
 
 
 def _labeled(rows: Iterable[Example]) -> list[LabeledRow]:
-    return [LabeledRow(text=row.text, text_pair=row.text_pair, label=row.label or "", lang=row.lang) for row in rows]
+    return [
+        LabeledRow(text=row.text, text_pair=row.text_pair, label=row.label or "", lang=tag_or_none(row.lang))
+        for row in rows
+    ]
 
 
 def starter_of(jobs: Annotated[Jobs, Depends(jobs_of)]) -> TrainingStarter:

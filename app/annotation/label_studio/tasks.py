@@ -12,6 +12,7 @@ from app.annotation.label_studio.configuration import Labeling
 from app.annotation.label_studio.schemas import Prediction
 from app.annotation.verdicts import Verdict
 from app.augment.schemas import InputObject
+from app.languages import tag_or_none
 from xite_core.types import Example
 
 NOTHING = 0.0
@@ -50,10 +51,9 @@ def read_task(task: Any, labeling: Labeling, max_chars: int) -> Example | Unusab
         if len(value) > max_chars:
             return Unusable(f"data.{text.key} has more than {max_chars:,} characters")
         found.append(value)
-    lang = data.get("lang")
     try:
         given = InputObject(
-            text=found[0], text_pair=found[1] if len(found) == 2 else None, lang=lang if _is_tag(lang) else None
+            text=found[0], text_pair=found[1] if len(found) == 2 else None, lang=tag_or_none(data.get("lang"))
         )
     except ValidationError as error:
         return Unusable(f"data.{labeling.texts[error.errors()[0]['loc'][0] == 'text_pair'].key} is empty or no text")
@@ -90,7 +90,3 @@ def _at(data: Mapping[str, Any], key: str) -> Any:
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
-
-
-def _is_tag(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 35

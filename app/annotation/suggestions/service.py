@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,6 +20,7 @@ from app.annotation.verdicts import Verdict, verdicts
 from app.augment.schemas import BundleReference, InputObject, Usage
 from app.augment.service import check_pairs, examples_of
 from app.errors import FieldError
+from app.languages import tag_or_none
 from app.runtime import Runtime
 from app.settings.service import Settings
 from xite_core.bundle.bundle import Bundle
@@ -91,7 +91,6 @@ def _examples(request: ArgillaRequest, settings: Settings, *, pairs: bool) -> Se
 
 
 def _example(i: int, record: ArgillaRecord, request: ArgillaRequest, limit: int, pairs: bool) -> Example:
-    lang: Any = record.metadata.get("lang")
     texts = [record.fields.get(name or "") for name in (request.field, request.field_pair)][: 1 + pairs]
     for name, text in zip((request.field, request.field_pair), texts, strict=False):
         if not isinstance(text, str) or len(text) > limit:
@@ -100,7 +99,7 @@ def _example(i: int, record: ArgillaRecord, request: ArgillaRequest, limit: int,
         given = InputObject(
             text=str(texts[0]),
             text_pair=str(texts[1]) if pairs else None,
-            lang=lang if isinstance(lang, str) and 0 < len(lang) <= 35 else None,
+            lang=tag_or_none(record.metadata.get("lang")),
         )
     except ValidationError:
         raise FieldError("a text is empty or not valid Unicode", "records", i, "fields") from None

@@ -79,6 +79,8 @@ def test_suggestions_in_the_order_of_the_records(http: httpx.Client) -> None:
     data = http.post("/argilla/suggestions", json=body).raise_for_status().json()["data"]
     assert [item["id"] for item in data] == list(range(80))
     assert [item["suggestions"]["mood"]["value"] for item in data] == ["positive", "negative"] * 40
+    records[0]["metadata"] = {"lang": "English language"}  # what is no tag is not looked at
+    assert http.post("/argilla/suggestions", json=body).raise_for_status().json()["data"] == data
     none = http.post("/argilla/suggestions", json={**body, "min_cosine": 1}).json()["data"]
     assert all(item["suggestions"] == {} and item["reason"] == "below_min_cosine" for item in none)
 

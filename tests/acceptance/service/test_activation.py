@@ -114,6 +114,24 @@ def test_a_damaged_revision_is_not_activated(home: Path) -> None:
         assert revisions_of(service, 2) == {before}
 
 
+def test_a_damaged_pointer_does_not_hide_the_others(home: Path, tmp_path: Path) -> None:
+    for name in ("aa", NAME):
+        build(tmp_path, name, source(), "one")
+    with running(tmp_path, default_bundle=NAME) as service:
+        service.store.activate("aa", "one")
+        (tmp_path / "bundles" / "aa" / "active.json").write_text("{")
+        answer = httpx.get(service.url + "/bundles").raise_for_status()
+        damaged, whole = answer.json()["data"]
+        assert (damaged["name"], damaged["active"], damaged["revisions"]) == ("aa", None, ["one"])
+        assert damaged["problem"].startswith("aa/active.json: cannot be read")
+        assert (whole["name"], whole["active"], whole["problem"]) == (NAME, "one", None)
+        models = httpx.get(service.url + "/v1/models").raise_for_status().json()["data"]
+        assert NAME in [model["id"] for model in models]
+        assert str(tmp_path) not in answer.text
+        httpx.post(service.url + "/bundles/aa/activate", json={"revision": "latest"}).raise_for_status()
+        assert httpx.get(service.url + "/bundles").json()["data"][0]["active"] == "one"
+
+
 def test_ready_as_soon_as_there_is_a_bundle(tmp_path: Path) -> None:
     with running(tmp_path, ready=False) as service:
         wait_for(service, "/health/live", 200)

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.bundles import demo_rows
 from tests.support.command import Command
+from xite_core.bundle.store import BundleStore
 from xite_core.demo import demo_file
 from xite_core.types import Example
 
@@ -187,11 +188,19 @@ def test_activate_and_roll_back(xite: Command) -> None:
     told = xite.succeed("build", demo_file("reviews", "en"), "--name", "demo", "--encoder", "hashing", "--no-activate")
     assert told.endswith(f"not activated; active is {first}\n")
     second = json.loads(xite.succeed("info"))["demo"]["revisions"][-1]
-    assert xite.succeed("activate", "demo") == f"demo {second}: activated\n"
+    assert xite.succeed("activate", "demo", "latest") == f"demo {second}: activated\n"
     assert xite.succeed("rollback", "demo") == f"demo {first}: activated\n"
     assert xite.succeed("activate", "demo", second) == f"demo {second}: activated\n"
     assert "no revision 'none'" in xite.refuse("activate", "demo", "none")
-    assert "no bundle 'other'" in xite.refuse("activate", "other")
+    assert "no bundle 'other'" in xite.refuse("activate", "other", "latest")
+    store = BundleStore(xite.home)
+    (store.directory("demo", first) / "pool.safetensors").write_bytes(b"damage")
+    assert "pool.safetensors" in xite.refuse("activate", "demo", first)
+    assert store.resolve("demo").name == second
+    (store.root / "demo" / "active.json").write_text("{")
+    assert "cannot be read" in json.loads(xite.succeed("info"))["demo"]["problem"]
+    xite.succeed("activate", "demo", "latest")
+    assert store.resolve("demo").name == second
 
 
 def test_revise_adds_and_removes(xite: Command) -> None:

@@ -46,7 +46,8 @@ def test_a_task_without_a_text_says_why(task: Any, reason: str) -> None:
 
 def test_a_task_with_a_text() -> None:
     assert read_task({"data": {"review": "좋아요", "lang": "ko"}}, LABELING, 100) == Example("좋아요", lang="ko")
-    assert read_task({"data": {"review": "좋아요", "lang": 7}}, LABELING, 100) == Example("좋아요")
+    for no_tag in (7, "Korean", "", "ko" * 40):
+        assert read_task({"data": {"review": "좋아요", "lang": no_tag}}, LABELING, 100) == Example("좋아요")
     nested = labeling_of(CONFIGURATION.replace("$review", "$a.b"), ("positive",), pairs=False)
     assert read_task({"data": {"a": {"b": "좋아요"}}}, nested, 100) == Example("좋아요")
     assert read_task({"data": {"a.b": "좋아요"}}, nested, 100) == Example("좋아요")

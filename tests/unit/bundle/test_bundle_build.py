@@ -118,12 +118,32 @@ def test_a_text_that_is_spared_once_is_never_held_out(tmp_path: Path) -> None:
     assert texts_of(built, False).count(twice) == 3
 
 
+def test_a_label_whose_texts_are_held_out_under_others_keeps_anchors(tmp_path: Path) -> None:
+    lot = Lot(0.5, 0)
+    rows = [Example(f"text {i}", f"other {label}", label=label) for label in "abc" for i in range(40)]
+    rows = [row for row in rows if row.label != "c" or lot.falls_on(row.text)]
+    built = build_small(tmp_path, rows, options=BuildOptions(validation=0.5))
+    assert built.labels == ("a", "b", "c")
+    assert np.bincount(built.anchors.label_codes).min() == FEWEST
+    held = built.validation()
+    assert held is not None
+    assert held.labels == built.labels
+
+
+def test_held_out_rows_have_no_label_of_their_own(tmp_path: Path) -> None:
+    rows = [Example(f"text {i}", label="ab"[i % 2]) for i in range(20)]
+    with pytest.raises(InputError, match="all rows of the label 'c' are held out"):
+        builder(tmp_path).build("small", [rows], small_pool(), validation=[Example("text", label="c")])
+
+
 @pytest.mark.parametrize(("rows", "k"), [(6, 6), (20, 8)])
 def test_there_are_no_more_neighbours_than_anchors(tmp_path: Path, rows: int, k: int) -> None:
     few = [Example(f"text {i}", label="ab"[i % 2]) for i in range(rows)]
     built = build_small(tmp_path, few, options=BuildOptions(validation=0))
     assert built.options.k == k
     assert len(Augmenter(built, HashingEncoder()).augment([Example("text")]).texts) == 1
+    more = [Example(f"more {i}", label="ab"[i % 2]) for i in range(20)]
+    assert builder(tmp_path).revise(built, add=[more]).options.k == 8, "what was wished for holds once there are enough"
 
 
 def test_a_label_of_one_row_is_named(tmp_path: Path) -> None:

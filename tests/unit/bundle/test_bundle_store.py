@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -231,3 +233,31 @@ def test_of_two_that_publish_one_name_the_second_is_refused(store: BundleStore) 
         with store.publishing(NAME, "d") as fast:
             (fast / "manifest.json").write_text("fast")
     assert (store.directory(NAME, "d") / "manifest.json").read_text() == "fast"
+
+
+def test_nobody_publishes_between_the_last_look_and_the_publication(store: BundleStore) -> None:
+    looked, seen = threading.Event(), []
+
+    def look(where: BundleStore, directory: Path) -> None:
+        assert (directory / "manifest.json").is_file()
+        looked.set()
+        time.sleep(0.2)
+        seen.append(where.revisions(NAME))
+
+    def publish(revision: str) -> None:
+        with store.publishing(NAME, revision, look) as directory:
+            (directory / "manifest.json").write_text("{}")
+
+    with ThreadPoolExecutor(2) as both:
+        first = both.submit(publish, "d")
+        assert looked.wait(10)
+        second = both.submit(publish, "e")
+        first.result(), second.result()
+    assert seen == [["a", "b", "c"], ["a", "b", "c", "d"]]
+
+
+def test_the_newest_revision(store: BundleStore) -> None:
+    store.activate(NAME, "a")
+    assert store.newest(NAME) == store.directory(NAME, "c")
+    with pytest.raises(BundleNotFoundError, match="no bundle 'x'"):
+        store.newest("x")

@@ -35,6 +35,7 @@ def test_target_texts_enter_the_pool_where_they_are_more(bundle: Bundle) -> None
     assert {example.text for example in texts["ko"]} == {example.text for example in many}
     assert "yy" not in texts
     assert len(texts["en"]) > 100
+    assert "und" not in pool_texts(inputs, gather(inputs), ["und"] * 300 + ["yy"], seed=0), "it is no language"
 
 
 def test_held_out_rows_never_enter_the_pool(bundle: Bundle) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xite_core.errors import InputError
 from xite_core.finetune.options import FineTuneOptions
-from xite_core.finetune.pairing import Pairing, drawn_evenly, select
+from xite_core.finetune.pairing import Pairing, check_matched, drawn_evenly, select
+from xite_core.finetune.prepare import settled
 from xite_core.finetune.training import Plan, plan_epoch
 from xite_core.options import AugmentOptions
 
@@ -88,3 +93,32 @@ def test_epochs_and_seeds_differ_and_repeat() -> None:
     assert (first.items == again.items).all()
     assert (first.english != later.english).any()
     assert (first.english != plan_epoch(pairing(), 50, plan(seed=8), 1, 9).english).any()
+
+
+@pytest.mark.parametrize(("few", "refused"), [(1, False), (19, False), (20, True)])
+def test_a_few_texts_of_a_language_may_go_without_a_match(few: int, refused: bool) -> None:
+    languages = ["ko"] * 10 + ["ur"] * few
+    matched = np.array([language == "ko" for language in languages])
+    found = replace(pairing(), label=np.arange(len(languages)) % 2, matched=matched, selected=np.flatnonzero(matched))
+    found.summary["abstentions"] = {"below_min_confidence": few}
+    with pytest.raises(InputError, match="no match for language 'ur'") if refused else nullcontext():
+        check_matched(found, languages, ["a", "b"])
+
+
+def test_no_match_at_all_is_refused() -> None:
+    found = replace(pairing(), matched=np.zeros(6, bool))
+    found.summary["abstentions"] = {"below_min_cosine": 6}
+    with pytest.raises(InputError, match="loosen the thresholds"):
+        check_matched(found, ["ko"] * 6, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("told", "settled_as"),
+    [
+        (["ko", "und", "ko", "ur", "und"], ["ko", "ko", "ko", "ur", "ko"]),
+        (["und", "und"], ["und", "und"]),
+        ([], []),
+    ],
+)
+def test_texts_of_no_language_go_with_the_most_frequent(told: list[str], settled_as: list[str]) -> None:
+    assert settled(told) == settled_as

@@ -12,6 +12,7 @@ import pytest
 
 from xite_core.errors import InputError, RowError
 from xite_core.records import text_files
+from xite_core.records.bad_rows import BadRows
 from xite_core.records.readers import count_rows, find_problems, read_examples
 from xite_core.types import Example
 
@@ -219,6 +220,10 @@ def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(RowError, match="line 2: longer than 100 bytes"):
         read(path, labeled=False)
     assert len(find_problems(path, labeled=False)) == 1
+    path.write_text(path.read_text("utf8") + '"}\n{"text": "z"}\n', "utf8")
+    left_out = BadRows()
+    assert [row.text for row in read(path, labeled=False, bad_rows=left_out)] == ["x", "z"]
+    assert left_out.count == 1
 
 
 def test_labels_and_ids_that_are_numbers(tmp_path: Path) -> None:
@@ -250,6 +255,16 @@ def test_csv_with_broken_quotes_goes_on(tmp_path: Path) -> None:
         (4, "'label' is empty, expected the row's label"),
         (5, "broken CSV"),
     ]
+
+
+def test_a_quote_that_is_not_closed_costs_its_own_line_alone(tmp_path: Path) -> None:
+    good = [f"row {i}" for i in range(50)]
+    lines = ['"never closed,a', *(f"{text},b" for text in good), '"two\nlines",c', '"again', '"again",d']
+    left_out = BadRows()
+    rows = read(csv_file(tmp_path, "text,label\n" + "\n".join(lines) + "\n"), bad_rows=left_out)
+    assert [row.text for row in rows] == [*good, "two\nlines", "again"]
+    told = left_out.as_dict()["listed"]
+    assert [line.split(":")[0] for line in told] == ["rows.csv, line 2", "rows.csv, line 55"]
 
 
 def test_a_long_csv_cell(tmp_path: Path) -> None:
