@@ -110,7 +110,7 @@ class Augmenter:
         return Augmentation(texts, options, table.rows)
 
     def languages(self, examples: Sequence[Example], vectors: FloatArray) -> list[str]:
-        """Each text's language tag; where it is missing, the pool's language that it is most likely in.
+        """Each text's language tag; where it is missing, the language that it is most likely in.
 
         Its letters tell that. The fitted LDA decides in bundles that cannot look at letters; their vectors were made to
         tell languages badly.

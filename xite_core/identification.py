@@ -1,8 +1,8 @@
 """The language of a text by its letters and those that follow each other, as the reference pool has them (ours).
 
 Among the languages that are written in a text's script a multinomial naive Bayes classifier decides, over hashed
-character n-grams and with equal priors. Both know exactly the languages of the pool, so that one which the user brings
-is told like those that ship. See decision 19.
+character n-grams. It knows the languages of the pool, so that one which the user brings is told like those that ship,
+and others, which are less likely. See decisions 19 and 20.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xite_core.languages import UNDETERMINED
+from xite_core.languages import UNDETERMINED, primary
 from xite_core.scripts import LOOK, main_script
 from xite_core.types import Example, FloatArray, IntArray
 
@@ -25,8 +26,12 @@ LONGEST = 5
 BITS = 16
 """N-grams are told apart by so many bits of their hash."""
 
-SMOOTHING = 0.1
-"""Added to each count; from 0.01 to 1 it makes no difference."""
+UNSEEN = 5e-6
+"""Added to each bucket's share of the n-grams of a language: the same for all, however many texts there are of each."""
+
+UNLIKELY = 5.0
+"""Nats by which a language outside the pool is less likely before a text is looked at: rather a short text of a near
+relative is taken for a language of the pool than the reverse, whose texts are what the bundle is for."""
 
 WRITTEN = 0.01
 """Share of a language's texts that are in a script, from which on others may be too."""
@@ -39,51 +44,90 @@ _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True, slots=True)
 class LanguageIdentifier:
-    """Tells the languages of a pool apart.
+    """Tells the languages of a pool, and others, apart.
 
     Parameters
     ----------
     languages : tuple of str
         Names, in the order of the columns.
-    ngrams : ndarray of float32, (2 ** BITS, L)
-        Logarithm of each bucket's share of the n-grams of a language.
+    ngrams : ndarray of float16, (2 ** BITS, L)
+        Logarithm of each bucket's share of the n-grams of a language. What is lost to 32 bits is far below the
+        differences between languages, and the file is half as large.
+    prior : ndarray of float32, (L,)
+        Logarithm of how likely a language is before a text is looked at, up to a constant.
     scripts : mapping of str to ndarray of float32, (L,)
         Share of a language's texts that are in a script.
     """
 
     languages: tuple[str, ...]
-    ngrams: FloatArray
+    ngrams: npt.NDArray[np.floating[Any]]
+    prior: FloatArray
     scripts: Mapping[str, FloatArray]
 
     def identify(self, example: Example) -> str:
         """Give the most likely language of a text or a pair, whose beginning is looked at.
 
-        `UNDETERMINED` where it has no letter, or no language of the pool is written in its script.
+        `UNDETERMINED` where it has no letter, or no known language is written in its script.
         """
         text = _content(example)
         shares = self.scripts.get(main_script(text) or "")
         if shares is None or shares.max() < WRITTEN:
             return UNDETERMINED
-        scores = self.ngrams[_buckets(_letters(text))].sum(axis=0)
+        scores = self.ngrams[_buckets(_letters(text))].sum(axis=0, dtype=np.float32) + self.prior
         return self.languages[int(np.where(shares >= WRITTEN, scores, -np.inf).argmax())]
 
 
-def fit_identifier(pool: Mapping[str, Iterable[Example]]) -> LanguageIdentifier:
-    """Count scripts and n-grams in the pool's texts.
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is counted in texts of one language.
+
+    Parameters
+    ----------
+    ngrams : ndarray of int64, (2 ** BITS,)
+        Character n-grams in each bucket.
+    scripts : Counter
+        Texts by their script; ``None`` for those without a letter.
+    """
+
+    ngrams: IntArray
+    scripts: Counter[str | None]
+
+    def __add__(self, other: Profile) -> Profile:
+        """What is counted in the texts of both."""
+        return Profile(self.ngrams + other.ngrams, self.scripts + other.scripts)
+
+
+def profile_of(rows: Iterable[Example]) -> Profile:
+    """Count in texts, or pairs of them."""
+    texts = [_content(example) for example in rows]
+    return Profile(_counts(texts), Counter(map(main_script, texts)))
+
+
+def fit_identifier(
+    pool: Mapping[str, Iterable[Example]], others: Mapping[str, Profile] | None = None
+) -> LanguageIdentifier:
+    """Learn what languages look like.
 
     Parameters
     ----------
     pool : mapping of str to iterable of Example
         Texts, or pairs of them, by language.
+    others : mapping of str to Profile, optional
+        What else is known of languages: it is added to what the pool shows of them. Those that are not in the pool are
+        told too, by `UNLIKELY` less likely.
     """
-    texts = [[_content(example) for example in rows] for rows in pool.values()]
-    counted = [Counter(map(main_script, rows)) for rows in texts]
+    known, nothing = others or {}, profile_of(())
+    more = {name: known[name] for name in sorted(known.keys() - {primary(language) for language in pool})}
+    of_pool = (profile_of(rows) + known.get(primary(language), nothing) for language, rows in pool.items())
+    profiles = [*of_pool, *more.values()]
     scripts = {
-        script: np.array([counts[script] / max(counts.total(), 1) for counts in counted], np.float32)
-        for script in sorted(name for name in set().union(*counted) if name)
+        script: np.array([each.scripts[script] / max(each.scripts.total(), 1) for each in profiles], np.float32)
+        for script in sorted(name for name in set[str | None]().union(*(each.scripts for each in profiles)) if name)
     }
-    ngrams = np.stack([_counts(rows) for rows in texts], axis=1) + SMOOTHING
-    return LanguageIdentifier(tuple(pool), np.log(ngrams / ngrams.sum(axis=0)).astype(np.float32), scripts)
+    shares = np.stack([each.ngrams / max(each.ngrams.sum(), 1) for each in profiles], axis=1)
+    logarithms = np.log((shares + UNSEEN) / (1 + UNSEEN * len(shares))).astype(np.float16)
+    prior = np.repeat(np.array([0, -UNLIKELY], np.float32), [len(pool), len(more)])
+    return LanguageIdentifier((*pool, *more), logarithms, prior, scripts)
 
 
 def _content(example: Example) -> str:

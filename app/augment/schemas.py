@@ -175,7 +175,7 @@ class MatchItem(BaseModel):
     score: float
     cosine: float
     lang: str = Field(
-        description="as given, or the likeliest of the pool's languages; `und`: no letter, or none has its script"
+        description="as given, or the likeliest of those known; `und`: it has no letter, or none has its script"
     )
     neighbors: list[NeighborItem] | None = Field(None, description="best first; absent unless included")
     n_tokens: int

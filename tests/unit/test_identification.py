@@ -11,15 +11,16 @@ from sklearn.naive_bayes import MultinomialNB
 from tests.support.bundles import demo_rows
 from xite_core.identification import (
     BITS,
-    SMOOTHING,
-    UNDETERMINED,
+    UNLIKELY,
+    UNSEEN,
     LanguageIdentifier,
     _buckets,
     _counts,
     _letters,
     fit_identifier,
 )
-from xite_core.reference import reference_texts
+from xite_core.languages import UNDETERMINED
+from xite_core.reference import known_languages, reference_texts
 from xite_core.scripts import LOOK
 from xite_core.types import Example
 
@@ -39,8 +40,9 @@ def test_it_is_naive_bayes_with_equal_priors() -> None:
     learned = {language: parts(0, 200)[language] for language in LATIN}
     fitted = fit_identifier(learned)
     counts = np.stack([_counts(row.text for row in rows) for rows in learned.values()])
-    oracle = MultinomialNB(alpha=SMOOTHING, fit_prior=False).fit(counts, np.arange(len(LATIN)))
-    np.testing.assert_allclose(fitted.ngrams.T, oracle.feature_log_prob_, rtol=1e-6)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    oracle = MultinomialNB(alpha=UNSEEN, fit_prior=False).fit(shares, np.arange(len(LATIN)))
+    np.testing.assert_allclose(fitted.ngrams.T, oracle.feature_log_prob_, rtol=1e-3)
     for rows in parts(200, 256).values():
         for row in rows[:8]:
             scores = oracle.predict_joint_log_proba(_counts([row.text])[None])
@@ -92,6 +94,42 @@ def test_a_language_of_the_user_is_told_like_the_others() -> None:
     fitted = fit_identifier({**reference_texts(), "yo": [Example(text) for text in yoruba]})
     assert fitted.identify(Example("Ó dára gan-an, mo fẹ́ràn rẹ̀.")) == "yo"
     assert fitted.identify(Example("It was very good, I liked it.")) == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("O filme é muito bom, mas o final não me convenceu.", "pt"),
+        ("این فیلم خیلی خوب بود ولی پایانش را دوست نداشتم.", "fa"),
+        ("চলচ্চিত্রটা খুব ভালো লেগেছে।", "bn"),
+        ("Der Film war sehr gut, nur das Ende nicht.", "de"),
+        ("இந்தப் படம் மிகவும் நன்றாக இருந்தது.", "ta"),
+    ],
+)
+def test_languages_outside_the_pool_are_told_too(text: str, language: str) -> None:
+    pool = {"en": reference_texts()["en"], "es": reference_texts()["es"], "ur": reference_texts()["ur"]}
+    assert fit_identifier(pool, known_languages()).identify(Example(text)) == language
+
+
+def test_one_that_is_in_the_pool_by_whatever_tag_is_not_told_twice() -> None:
+    fitted = fit_identifier({"en": [Example("a good film")], "pt-BR": [Example("um bom filme")]}, known_languages())
+    assert "pt" not in fitted.languages
+    assert fitted.languages[:2] == ("en", "pt-BR")
+    assert fitted.prior.tolist() == [0.0, 0.0, *[-UNLIKELY] * (len(fitted.languages) - 2)]
+
+
+def test_texts_of_the_pool_s_languages_stay_there(identifier: LanguageIdentifier) -> None:
+    wider = fit_identifier(reference_texts(), known_languages())
+    rows = [row for language in ("ko", "ar", "ur", "hi") for row in demo_rows("reviews", language, 50)]
+    same = [wider.identify(Example(row.text)) == identifier.identify(Example(row.text)) for row in rows]
+    assert np.mean(same) >= 0.98
+
+
+def test_every_known_language_has_enough_sentences() -> None:
+    profiles = known_languages()
+    assert len(profiles) == 41
+    assert min(profile.scripts.total() for profile in profiles.values()) >= 128
+    assert all(profile.scripts[None] == 0 for profile in profiles.values())
 
 
 def test_a_stray_text_does_not_bring_its_script() -> None:

@@ -37,6 +37,7 @@ from xite_core.index.labeled import AnchorWriter, LabeledIndex
 from xite_core.memory import kept_small
 from xite_core.options import AugmentOptions
 from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
+from xite_core.reference import known_languages
 from xite_core.subspace import Subspaces, fit_label_subspace
 from xite_core.types import Example, FloatArray, IndexKind
 
@@ -307,7 +308,7 @@ class Builder:
                 chosen = [Example(a.text, b.text) for a, b in zip(chosen, chosen[1:] + chosen[:1], strict=True)]
             texts[language], vectors[language] = chosen, self.encoder.encode(chosen).vectors
             self.progress("pool", len(chosen))
-        return ReferencePool(vectors, fit_identifier(texts))
+        return ReferencePool(vectors, fit_identifier(texts, known_languages()))
 
     def _fit(self, pool: ReferencePool, index: LabeledIndex) -> Subspaces:
         label = fit_label_subspace(index.vectors, index.label_codes, index.labels, self.options.seed)

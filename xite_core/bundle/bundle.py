@@ -17,7 +17,7 @@ from xite_core.index.labeled import LabeledIndex
 from xite_core.index.vectors_file import read_header, read_matrices, write_matrices
 from xite_core.options import AugmentOptions
 from xite_core.pool import ReferencePool
-from xite_core.reference import reference_texts
+from xite_core.reference import known_languages, reference_texts
 from xite_core.subspace import Subspace, Subspaces
 from xite_core.types import Example
 
@@ -27,6 +27,7 @@ POOL_FILE = "pool.safetensors"
 IDENTIFIER_FILE = "identifier.safetensors"
 SUBSPACE_FILE = "subspaces.safetensors"
 NGRAMS = "ngrams"
+PRIOR = "prior"
 _PARTS = ("mean", "means", "scalings", "basis", "carrier")
 
 
@@ -150,7 +151,7 @@ def write_pool(directory: Path, pool: ReferencePool) -> None:
     """Store the pool's vectors, and beside them what tells its languages apart."""
     write_matrices(directory / POOL_FILE, dict(pool.vectors))
     if pool.identifier is not None:
-        arrays = {NGRAMS: pool.identifier.ngrams, **pool.identifier.scripts}
+        arrays = {NGRAMS: pool.identifier.ngrams, PRIOR: pool.identifier.prior, **pool.identifier.scripts}
         write_matrices(directory / IDENTIFIER_FILE, arrays, {"languages": "\n".join(pool.identifier.languages)})
 
 
@@ -162,10 +163,12 @@ def read_pool(directory: Path) -> ReferencePool:
     vectors, path = read_matrices(directory / POOL_FILE), directory / IDENTIFIER_FILE
     if not path.exists():
         shipped = {name: rows for name, rows in reference_texts().items() if name in vectors}
-        return ReferencePool(vectors, fit_identifier(shipped) if len(shipped) == len(vectors) else None)
-    scripts = read_matrices(path)
+        all_ship = len(shipped) == len(vectors)
+        return ReferencePool(vectors, fit_identifier(shipped, known_languages()) if all_ship else None)
+    arrays = read_matrices(path)
     languages = tuple(read_header(path)[1]["languages"].split("\n"))
-    return ReferencePool(vectors, LanguageIdentifier(languages, scripts.pop(NGRAMS), scripts))
+    ngrams, prior = arrays.pop(NGRAMS), arrays.pop(PRIOR, np.zeros(len(languages), np.float32))
+    return ReferencePool(vectors, LanguageIdentifier(languages, ngrams, prior, arrays))
 
 
 def write_subspaces(path: Path, subspaces: Subspaces) -> None:

@@ -18,7 +18,7 @@ from xite_core.languages import UNDETERMINED
 from xite_core.matching import AnchorIndex
 from xite_core.memory import kept_small
 from xite_core.pool import ENGLISH, POOL_SIZE, ReferencePool
-from xite_core.reference import reference_texts
+from xite_core.reference import known_languages, reference_texts
 from xite_core.subspace import Subspaces, fit_label_subspace
 from xite_core.types import Example, FloatArray, IntArray
 
@@ -197,7 +197,7 @@ def fresh_snapshot(
     ends = np.cumsum([len(part) for part in parts])[:-1]
     encoded = monitor.encode(encoder, list(chain.from_iterable(parts)), Stage.REFRESH)
     vectors, validation, target, *rest = np.split(encoded, ends)
-    refreshed = ReferencePool(dict(zip(pool, rest, strict=True)), fit_identifier(pool))
+    refreshed = ReferencePool(dict(zip(pool, rest, strict=True)), fit_identifier(pool, known_languages()))
     label = fit_label_subspace(vectors, codes, corpus.labels, seed)
     subspaces = Subspaces(refreshed.fit_language_subspace(seed), label)
     index = MemoryIndex(vectors, refreshed.hubness(vectors), codes)

@@ -37,6 +37,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "I64": np.dtype("<i8"),
     "I32": np.dtype("<i4"),
+    "F16": np.dtype("<f2"),
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
@@ -119,7 +120,7 @@ class VectorWriter:
 def write_matrices(
     path: Path, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write named arrays of float32, float64, int32 or int64, in the order given.
+    """Write named arrays of float16, float32, float64, int32 or int64, in the order given.
 
     Raises
     ------
@@ -130,7 +131,8 @@ def write_matrices(
     """
     for name, array in arrays.items():
         if array.dtype.newbyteorder("<") not in _NAMES:
-            raise InputError(f"{path.name}: array {name!r} is {array.dtype}, expected float32, float64, int32 or int64")
+            expected = "float16, float32, float64, int32 or int64"
+            raise InputError(f"{path.name}: array {name!r} is {array.dtype}, expected {expected}")
     places = {name: (array.dtype.newbyteorder("<"), array.shape) for name, array in arrays.items()}
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         file.write(_header(places, metadata or {}))

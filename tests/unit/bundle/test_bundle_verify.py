@@ -170,7 +170,7 @@ def test_a_damaged_stamp_only_costs_a_check(revision: Path, content: str) -> Non
 
 
 def test_a_bundle_opens_from_a_read_only_disk(revision: Path, small_disk) -> None:
-    with small_disk("2m") as disk:
+    with small_disk("16m") as disk:
         shutil.copytree(revision, disk / "copy")
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         assert open_bundle(disk / "copy").manifest == read_manifest(revision)
