@@ -152,7 +152,8 @@ def activate(
 
     store = BundleStore(home_dir or home())
     directory = store.newest(name) if revision == "latest" else store.resolve(name, revision)
-    print(f"{name} {store.activate(name, open_bundle(directory).revision).revision}: activated")
+    open_bundle(directory)
+    print(f"{name} {store.activate(name, directory.name).revision}: activated")
 
 
 @cli.command()

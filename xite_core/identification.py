@@ -92,6 +92,11 @@ class Profile:
     ngrams: IntArray
     scripts: Counter[str | None]
 
+    @property
+    def script(self) -> str | None:
+        """That most of the texts are in."""
+        return max(self.scripts, key=self.scripts.__getitem__, default=None)
+
     def __add__(self, other: Profile) -> Profile:
         """What is counted in the texts of both."""
         return Profile(self.ngrams + other.ngrams, self.scripts + other.scripts)
@@ -113,13 +118,17 @@ def fit_identifier(
     pool : mapping of str to iterable of Example
         Texts, or pairs of them, by language.
     others : mapping of str to Profile, optional
-        What else is known of languages: it is added to what the pool shows of them. Those that are not in the pool are
-        told too, by `UNLIKELY` less likely.
+        What else is known of languages: it is added to what the pool shows of them, where that is in the same script.
+        Those that are not in the pool are told too, by `UNLIKELY` less likely.
     """
-    known, nothing = others or {}, profile_of(())
-    more = {name: known[name] for name in sorted(known.keys() - {primary(language) for language in pool})}
-    of_pool = (profile_of(rows) + known.get(primary(language), nothing) for language, rows in pool.items())
-    profiles = [*of_pool, *more.values()]
+    more, profiles = dict(others or {}), []
+    for language, rows in pool.items():
+        own, known = profile_of(rows), (others or {}).get(primary(language))
+        if known is not None and known.script == own.script:
+            own += known
+            more.pop(primary(language), None)
+        profiles.append(own)
+    profiles += more.values()
     scripts = {
         script: np.array([each.scripts[script] / max(each.scripts.total(), 1) for each in profiles], np.float32)
         for script in sorted(name for name in set[str | None]().union(*(each.scripts for each in profiles)) if name)

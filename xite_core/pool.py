@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -65,12 +66,15 @@ class ReferencePool:
         return np.array([column.get(name, len(column)) for name in self.known_as(languages)], np.int64)
 
     def known_as(self, tags: Sequence[str]) -> list[str]:
-        """The pool's names of the languages that tags mean; tags outside the pool stay as they are.
+        """The pool's names of the languages that tags mean; outside the pool, the languages without region and script.
 
-        A tag with a region or a script (``ko-KR``, ``zh_Hant``) that is not in the pool itself means its language.
+        A tag that is not in the pool itself means its language there: ``ko-KR`` is ``ko`` and, where Brazilian is all
+        the Portuguese that there is, ``pt`` is ``pt-BR``.
         """
         names = {folded(language): language for language in self.vectors}
-        meant = {tag: names.get(folded(tag)) or names.get(primary(tag), tag) for tag in set(tags)}
+        counts = Counter(map(primary, self.vectors))
+        names |= {primary(name): name for name in self.vectors if counts[primary(name)] == 1}
+        meant = {tag: names.get(folded(tag)) or names.get(primary(tag), primary(tag)) for tag in set(tags)}
         return [meant[tag] for tag in tags]
 
     def hubness(self, anchors: FloatArray) -> FloatArray:

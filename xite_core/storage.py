@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from xite_core.errors import AlreadyExistsError, StorageError
@@ -20,6 +20,8 @@ _REFUSALS = frozenset(
 )
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
+
+Last = Callable[[Path], contextlib.AbstractContextManager[None]]
 
 
 @contextlib.contextmanager
@@ -81,13 +83,15 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_directory(path: Path) -> Iterator[Path]:
+def atomic_directory(path: Path, last: Last | None = None) -> Iterator[Path]:
     """Fill a directory under a temporary name beside ``path``; published when the block ends well.
 
     Parameters
     ----------
     path : Path
         Final name, not taken yet; its parent is made if missing.
+    last : callable, optional
+        Makes of the filled directory a context that is entered when all is safe on disk, and around the renaming.
 
     Yields
     ------
@@ -109,7 +113,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
             temporary.mkdir(parents=True)
         with storage_errors(path):
             yield temporary
-        publish_directory(temporary, path)
+        _flush(temporary, path)
+        with last(temporary) if last else contextlib.nullcontext():
+            _rename(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -131,11 +137,20 @@ def publish_directory(temporary: Path, final: Path) -> None:
     StorageError
         If the disk refuses.
     """
+    _flush(temporary, final)
+    _rename(temporary, final)
+
+
+def _flush(temporary: Path, final: Path) -> None:
     with storage_errors(final, every=True):
         for folder, _, names in os.walk(temporary):
             for name in names:
                 _sync(Path(folder, name))
             _sync(Path(folder))
+
+
+def _rename(temporary: Path, final: Path) -> None:
+    with storage_errors(final, every=True):
         try:
             _rename_without_replacing(temporary, final)
         except OSError as error:

@@ -7,7 +7,6 @@ from typing import Any
 from app.augment.schemas import AugmentChoices
 from app.errors import INTERPOLATION, FieldError
 from xite_core.bundle.bundle import Bundle
-from xite_core.bundle.manifest import Manifest
 from xite_core.errors import OptionError
 from xite_core.options import AugmentOptions
 
@@ -23,20 +22,20 @@ def options_of(request: AugmentChoices, bundle: Bundle) -> AugmentOptions:
         If a value does not do; both name the option.
     """
     options = with_choices(bundle.options, request)
-    check_neighbours(options, bundle.manifest)
+    check_neighbours(options.k, bundle.anchors.ntotal)
     return options
 
 
-def check_neighbours(options: AugmentOptions, manifest: Manifest) -> None:
-    """Refuse more neighbours than a bundle has labeled examples.
+def check_neighbours(k: int, anchors: int) -> None:
+    """Refuse more neighbours than there are labeled examples.
 
     Raises
     ------
     OptionError
         If there are not as many.
     """
-    if options.k > manifest.counts["anchors"]:
-        raise OptionError("k", options.k, f"at most {manifest.counts['anchors']}, the number of labeled examples")
+    if k > anchors:
+        raise OptionError("k", k, f"at most {anchors}, the number of labeled examples")
 
 
 def with_choices(present: AugmentOptions, request: AugmentChoices) -> AugmentOptions:

@@ -24,12 +24,6 @@ Include = Literal["neighbors", "embedding"]
 def _usable(text: str) -> str:
     if not text.strip():
         raise PydanticCustomError("empty_text", "the text is empty")
-    return _storable(text)
-
-
-def _storable(text: str) -> str:
-    if "\0" in text:
-        raise PydanticCustomError("nul_text", "the text holds a NUL character")
     if not text.isascii():
         try:
             text.encode()
@@ -48,7 +42,6 @@ LanguageTag = Annotated[
     str, AfterValidator(_language), Field(max_length=LONGEST_TAG, json_schema_extra={"pattern": f"^{LANGUAGE_SHAPE}$"})
 ]
 Text = Annotated[str, AfterValidator(_usable), Field(json_schema_extra={"minLength": 1, "pattern": r"\S"})]
-Name = Annotated[str, AfterValidator(_storable), Field(max_length=512)]
 
 NAME_SHAPE: dict[str, Any] = {"pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
 """Of bundles and revisions, for the description alone; the store checks it, in words."""
@@ -68,7 +61,7 @@ class InputObject(Request):
 
     text: Text = Field(description="the text, or the premise of a pair")
     text_pair: Text | None = Field(None, description="the other text of a pair, for bundles of pairs")
-    id: Name | None = Field(None, description="your own name for it, given back")
+    id: str | None = Field(None, max_length=512, description="your own name for it, given back")
     lang: LanguageTag | None = Field(None, description="language tag such as ko; predicted where absent")
 
 

@@ -130,7 +130,7 @@ def _tell_active(home_dir: Path, bundle: str, revision: str, *, passed: bool) ->
 
     active = BundleStore(home_dir).resolve(bundle).name
     if active == revision:
-        print("active")
+        print("active" if passed else "active, though its gate failed: it is the first of its name")
     elif passed:
         print(f"not active; use it with --revision {revision}, or: xite activate {bundle} {revision}")
     else:

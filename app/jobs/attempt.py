@@ -19,7 +19,7 @@ from app.jobs.records import Event, Job, JobStatus, Progress
 from app.jobs.store import JobStore
 from app.jobs.transitions import FencedError
 from xite_core.bundle.store import BundleStore
-from xite_core.errors import BundleError
+from xite_core.errors import XiteError
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -141,13 +141,13 @@ class Attempt:
         """End the job with an error."""
         log.warning("job failed", job=self.job.id, code=code)
         self.finish(JobStatus.FAILED, error={"code": code, "message": message})
-        discard_revision(BundleStore(self.home), self.revision)
+        discard_revisions(self.home, self.job)
 
     def stopped(self) -> None:
         """Write down that the attempt stopped, as it was told to."""
         if self._stop is Stop.CANCELLED:
             self.finish(JobStatus.CANCELLED)
-            discard_revision(BundleStore(self.home), self.revision)
+            discard_revisions(self.home, self.job)
         else:
             self.insist(lambda: self.store.hand_back(self.job))
 
@@ -228,8 +228,14 @@ def discard_revision(store: BundleStore, revision: str) -> None:
             try:
                 store.delete(name, revision)
                 log.info("revision discarded", bundle=name, revision=revision)
-            except BundleError as error:
+            except (XiteError, OSError) as error:
                 log.warning("revision not discarded", bundle=name, revision=revision, reason=str(error))
+
+
+def discard_revisions(home: Path, job: Job) -> None:
+    """Remove what any attempt at a job up to the present one has published."""
+    for number in range(1, job.attempt + 1):
+        discard_revision(BundleStore(home), revision_name(job, number))
 
 
 def inherit(directory: Path) -> None:

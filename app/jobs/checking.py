@@ -17,6 +17,7 @@ from app.jobs.schemas import (
     BuildRequest,
     FinetuneRequest,
     LabeledRef,
+    LabeledRow,
     PoolRef,
     TextsRef,
 )
@@ -59,6 +60,7 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
         labels: Collection[str] = manifest.labels
         _check_labels(labels)
         pairs, encoder = manifest.pairs, EncoderSpec.from_dict(manifest.encoder)
+        present, anchors = manifest.default_options, manifest.counts["anchors"]
         if not manifest.counts.get("validation"):
             raise FieldError(
                 f"bundle {manifest.name!r} has no held-out English rows, which the gate needs; build it with "
@@ -68,19 +70,21 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
     else:
         if request.bundle is None:
             raise FieldError("a name for the result is needed where the source is no bundle", "bundle")
-        labels, pairs = _source(home, request.source)
-        encoder = default_spec(XITE_MINI)
-    options = finetune_options(request, manifest.default_options if manifest else AugmentOptions())
-    if manifest:
-        check_neighbours(options.augment or manifest.default_options, manifest)
+        counts, pairs = _source(home, request.source)
+        labels, anchors = counts, sum(counts.values())
+        encoder, present = default_spec(XITE_MINI), AugmentOptions()
+    finetune_options(request, present)
     _check_target(home, request.target, pairs)
     for where, reference in (("annotated", request.annotated), ("target_test", request.target_test)):
         if reference:
             given, given_pairs = _labels(home, reference, where)
             if where == "annotated":
+                anchors += sum(given.values())
                 _check_ids(home, reference, where)
             _check_form(given_pairs, pairs, where)
             _check_known(given, labels, where)
+    if request.augment and request.augment.k is not None:
+        check_neighbours(request.augment.k, anchors)
     if request.bundle:
         _check_result(home, request.bundle, encoder, labels, pairs)
     return {"revision": manifest.revision if manifest else None}
@@ -89,7 +93,8 @@ def _finetune(home: Path, request: FinetuneRequest) -> dict[str, Any]:
 def _augment(home: Path, request: AugmentJobRequest, default: str | None) -> dict[str, Any]:
     name = request.bundle or default or BundleStore(home).only_name()
     manifest = _manifest(home, name)
-    check_neighbours(with_choices(manifest.default_options, request.augment or AugmentChoices()), manifest)
+    options = with_choices(manifest.default_options, request.augment or AugmentChoices())
+    check_neighbours(options.k, manifest.counts["anchors"])
     _check_target(home, request.target, manifest.pairs)
     return {"bundle": manifest.name, "revision": manifest.revision}
 
@@ -109,7 +114,7 @@ def _manifest(home: Path, name: str) -> Manifest:
     return read_manifest(BundleStore(home).resolve(name))
 
 
-def _source(home: Path, reference: LabeledRef) -> tuple[Collection[str], bool]:
+def _source(home: Path, reference: LabeledRef) -> tuple[Mapping[str, int], bool]:
     """Label names of rows that are to become a bundle, and whether they are pairs."""
     labels, pairs = _labels(home, reference, "source")
     _check_labels(labels)
@@ -123,6 +128,8 @@ def _source(home: Path, reference: LabeledRef) -> tuple[Collection[str], bool]:
 def _labels(home: Path, reference: LabeledRef, where: str) -> tuple[Mapping[str, int], bool]:
     """Rows of each label, and whether the rows are pairs."""
     if reference.rows is not None:
+        for i, row in enumerate(reference.rows):
+            _check_storable(row, where, "rows", i)
         pairs = {row.text_pair is not None for row in reference.rows}
         if len(pairs) > 1:
             raise FieldError("single texts and pairs are mixed; give text_pair in every row or in none", where, "rows")
@@ -152,6 +159,7 @@ def _check_pool(home: Path, pool: Sequence[PoolRef], pairs: bool) -> None:
         if len(part.texts or []) < 2:
             raise FieldError("at least 2 texts are needed", "pool", i, "texts")
         for j, item in enumerate(part.texts or []):
+            _check_storable(item, "pool", i, "texts", j)
             if _is_pair(item) and not pairs:
                 raise FieldError(_form_words(pairs), "pool", i, "texts", j)
 
@@ -185,8 +193,17 @@ def _check_target(home: Path, target: TextsRef, pairs: bool) -> None:
         _check_form(DatasetStore(home).get(target.dataset).pairs, pairs, "target")
         return
     for i, item in enumerate(target.texts or []):
+        _check_storable(item, "target", "texts", i)
         if _is_pair(item) != pairs:
             raise FieldError(_form_words(pairs), "target", "texts", i)
+
+
+def _check_storable(item: str | InputObject | LabeledRow, *where: str | int) -> None:
+    """Refuse what no file of rows may hold: a job writes its texts down and reads them again."""
+    cells = {"": item} if isinstance(item, str) else item.model_dump(exclude_none=True)
+    for name, value in cells.items():
+        if "\0" in value:
+            raise FieldError("holds a NUL character, expected text", *where, *filter(None, (name,)))
 
 
 def _is_pair(item: str | InputObject) -> bool:

@@ -15,7 +15,7 @@ import structlog
 from rq.job import Job as Entry
 
 from app.errors import JobNotFoundError
-from app.jobs.attempt import discard_revision, jobs_directory, revision_name
+from app.jobs.attempt import discard_revisions, jobs_directory
 from app.jobs.connection import AWAY
 from app.jobs.execution import failure
 from app.jobs.queue import JobQueue
@@ -83,7 +83,7 @@ class Recovery:
             if limit and usage.ru_maxrss >= limit * 1024:
                 code, message = failure(MemoryError(), self._settings)
                 self._store.finish(job, JobStatus.FAILED, error={"code": code, "message": message})
-                self._discard(job)
+                discard_revisions(self._settings.home, job)
             else:
                 self._mend(job)
         except (JobNotFoundError, FencedError, *AWAY):
@@ -130,7 +130,7 @@ class Recovery:
             after = self._store.give_up(job, self._settings.job_strikes)
             log.warning("attempt died", job=job.id, attempt=job.attempt, now=str(after.status))
             if after.status.is_terminal:
-                self._discard(job)
+                discard_revisions(self._settings.home, job)
         elif job.status is JobStatus.QUEUED:
             log.warning("delivery lost", job=job.id, delivery=job.delivery)
             self._store.deliver_again(job)
@@ -154,10 +154,6 @@ class Recovery:
             raise
         except Exception as error:
             log.error("mending failed", what=what, error=type(error).__name__, frames=frames(error))
-
-    def _discard(self, job: Job) -> None:
-        for number in range(1, job.attempt + 1):
-            discard_revision(BundleStore(self._settings.home), revision_name(job, number))
 
     def _run(self) -> None:
         while not self._over.wait(SWEEP):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.augment.schemas import LARGEST_SEED, AugmentChoices, Input, LanguageTag, Name, Request, Text
+from app.augment.schemas import LARGEST_SEED, AugmentChoices, Input, LanguageTag, Request, Text
 
 BundleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 DatasetId = Annotated[str, Field(pattern=r"^ds_[A-Za-z0-9]{1,64}$")]
@@ -35,9 +35,9 @@ class LabeledRow(Request):
     """A labeled text, or pair."""
 
     text: Text
-    label: Annotated[Name, Field(min_length=1)]
+    label: Annotated[str, Field(min_length=1, max_length=512)]
     text_pair: Text | None = None
-    id: Name | None = None
+    id: str | None = Field(None, max_length=512)
     lang: LanguageTag | None = None
 
 

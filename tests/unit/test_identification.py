@@ -118,6 +118,14 @@ def test_one_that_is_in_the_pool_by_whatever_tag_is_not_told_twice() -> None:
     assert fitted.prior.tolist() == [0.0, 0.0, *[-UNLIKELY] * (len(fitted.languages) - 2)]
 
 
+def test_romanised_text_is_not_mixed_with_what_is_known_of_another_script() -> None:
+    hinglish = ["yeh film bahut achhi thi", "khana bilkul thanda tha yaar", "mujhe yeh phone pasand nahi aaya"]
+    pool = {"en": reference_texts()["en"], "hi-Latn": [Example(text) for text in hinglish]}
+    fitted = fit_identifier(pool, known_languages())
+    assert fitted.identify(Example("yeh khana achhi nahi thi")) == "hi-Latn"
+    assert fitted.identify(Example("यह फ़िल्म बहुत अच्छी थी")) == "hi"
+
+
 def test_texts_of_the_pool_s_languages_stay_there(identifier: LanguageIdentifier) -> None:
     wider = fit_identifier(reference_texts(), known_languages())
     rows = [row for language in ("ko", "ar", "ur", "hi") for row in demo_rows("reviews", language, 50)]

@@ -211,7 +211,10 @@ class Builder:
         pairs, defaults = bundle.manifest.pairs, AugmentOptions().replaced(bundle.manifest.options)
         try:
             return self._publish(bundle.name, anchors, bundle.pool, pairs, defaults, origin, hold_out, parent=bundle)
-        except RowError as error:  # kept rows have nothing wrong: count among the added ones
+        except RowError as error:
+            if error.where != LABELED_ROWS:
+                raise
+            # kept rows have nothing wrong: count among the added ones
             before = sum(map(len, parts)) - len(present)
             raise RowError(error.where, error.row - before, error.problem, error.unit) from None
 
@@ -370,5 +373,5 @@ def _check_labels(labels: Collection[str], held: Collection[str]) -> None:
     for label in held:
         if label not in labels:
             raise InputError(
-                f"all rows of the label {label!r} are held out, since their texts are; give it rows with other texts"
+                f"the label {label!r} is left with held-out rows alone; give it others, or remove those too"
             )

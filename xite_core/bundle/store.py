@@ -11,8 +11,9 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
@@ -177,13 +178,8 @@ class BundleStore:
         final = self.directory(name, revision)
         with storage_errors(final):
             final.parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as alone, atomic_directory(final) as directory:
+        with atomic_directory(final, partial(self._last_look, name, check)) as directory:
             yield directory
-            with storage_errors(final):
-                alone.enter_context(FileLock(final.parent / _LOCK))
-            if check is not None:
-                check(self, directory)
-            self._pin(name)
 
     def activate(self, name: str, revision: str) -> Activation:
         """Make a revision the active one.
@@ -247,6 +243,15 @@ class BundleStore:
         for path in (*self.root.glob("*/.*.tmp"), *self.root.glob(f"*/{_GRAVE}*")):
             if path.is_dir() and all(part.stat().st_mtime < before for part in (path, *path.rglob("*"))):
                 shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def _last_look(self, name: str, check: Check | None, directory: Path) -> Iterator[None]:
+        folder = self.root / name
+        with storage_errors(folder), FileLock(folder / _LOCK):
+            if check is not None:
+                check(self, directory)
+            self._pin(name)
+            yield
 
     def _is_active(self, name: str, revision: str) -> bool:
         active = self.activation(name)

@@ -40,35 +40,43 @@ def csv_rows(path: Path, wanted: Wanted) -> Iterator[RawRow | RowError]:
     reader = csv.reader(source, strict=True)
     header: list[str] | None = None
     while True:
-        first = source.number + 1
         source.begin_row()
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            yield RowError(path.name, first, f"broken CSV ({error}); expected cells as RFC 4180 quotes them")
-            source.go_on_after(first)
-            continue
-        yield from source.taken_errors()
+        cells, problem = _next_cells(reader, header)
+        errors = source.taken_errors()
+        if problem is not None:
+            errors.append(RowError(path.name, source.first, problem))
+            source.go_on_after(source.first)
+        if errors and header is None:
+            raise errors[0]  # no row that follows can stand for the header
+        yield from errors
         if cells is None:
             return
         if header is None:
             header = _header(path, cells, wanted)
-        elif cells and len(cells) != len(header):
-            problem = f"{len(cells)} cells, the header has {len(header)}; cells that hold commas need double quotes"
-            yield RowError(path.name, first, problem)
-        elif cells:
-            yield RawRow(path.name, first, "line", dict(zip(header, cells, strict=True)))
+        elif cells and problem is None:
+            yield RawRow(path.name, source.first, "line", dict(zip(header, cells, strict=True)))
+
+
+def _next_cells(reader: Iterator[list[str]], header: list[str] | None) -> tuple[list[str] | None, str | None]:
+    """The cells of the next row, none after the last, and what is wrong with them."""
+    try:
+        cells = next(reader, None)
+    except csv.Error as error:
+        return [], f"broken CSV ({error}); expected cells as RFC 4180 quotes them"
+    if not cells or header is None or len(cells) == len(header):
+        return cells, None
+    return cells, f"{len(cells)} cells, the header has {len(header)}; cells that hold commas need double quotes"
 
 
 class _CsvLines:
     """Lines for the CSV reader; those that are no text are set aside.
 
-    After an error of the reader it goes on with the line after the one where the row began: a quote that is never
+    After a row that cannot be used it goes on with the line after the one where that began: a quote that is never
     closed takes all lines up to the next quote with it.
     """
 
     def __init__(self, path: Path) -> None:
-        self.number = 0
+        self._number = 0
         self._lines = _lines(path)
         self._row: list[tuple[int, str]] = []
         self._again: deque[tuple[int, str]] = deque()
@@ -79,11 +87,16 @@ class _CsvLines:
 
     def __next__(self) -> str:
         while True:
-            self.number, line = self._again.popleft() if self._again else next(self._lines)
+            self._number, line = self._again.popleft() if self._again else next(self._lines)
             if not isinstance(line, RowError):
-                self._row.append((self.number, line))
+                self._row.append((self._number, line))
                 return line
             self._errors.append(line)
+
+    @property
+    def first(self) -> int:
+        """Number of the line where this row begins."""
+        return self._row[0][0] if self._row else self._number
 
     def begin_row(self) -> None:
         """Forget the lines of the row before."""
@@ -92,7 +105,6 @@ class _CsvLines:
     def go_on_after(self, number: int) -> None:
         """Give the lines of this row again, but for those up to a number."""
         self._again.extendleft((later, line) for later, line in reversed(self._row) if later > number)
-        self.number = number
 
     def taken_errors(self) -> list[RowError]:
         """Give the errors since the last call."""

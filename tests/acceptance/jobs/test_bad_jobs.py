@@ -53,6 +53,7 @@ FINETUNE: list[tuple[Mapping[str, Any], int, str | None, str]] = [
     ({"source": UNKNOWN_DATASET}, 404, None, "ds_0"),
     ({"target": {"texts": []}}, 422, "target.texts", "at least 1"),
     ({"target": {"texts": [""]}}, 422, "target.texts[0]", ""),
+    ({"annotated": {"rows": [{**ROWS[0], "label": "positive\0"}]}}, 422, "annotated.rows[0].label", "NUL"),
     ({"target": {"texts": ["a\0b"]}}, 422, "target.texts[0]", "NUL"),
     ({"target": {"texts": [{"text": "a", "id": "\0"}]}}, 422, "target.texts[0].id", "NUL"),
     ({"target": UNKNOWN_DATASET}, 404, None, "ds_0"),

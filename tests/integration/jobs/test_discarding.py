@@ -14,7 +14,7 @@ from tests.support.service import NAME, pool, source
 from xite_core.bundle.build import Builder
 from xite_core.bundle.store import BundleStore
 from xite_core.encoder.hashing import HashingEncoder
-from xite_core.errors import BundleNotFoundError
+from xite_core.errors import BundleNotFoundError, StorageError
 
 
 def publish(home: Path, revision: str) -> None:
@@ -57,3 +57,24 @@ def test_of_two_deletions_the_later_finds_nothing(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(store, "resolve", lambda *given: next(answers, None) or found(*given))
     with pytest.raises(BundleNotFoundError):
         store.delete(NAME, "one")
+
+
+def test_revisions_of_earlier_attempts_go_too(attempt: Attempt, store: JobStore, tmp_path: Path) -> None:
+    publish(tmp_path, attempt.revision)
+    again = store.give_up(attempt.job, 5)
+    claimed = store.claim(again.id, again.delivery, "host:2")
+    assert claimed is not None
+    assert claimed.attempt == 2
+    Attempt(store, claimed, tmp_path, 60).fail("timeout", "too slow")
+    assert BundleStore(tmp_path).names() == []
+
+
+def test_what_the_disk_does_not_give_back_does_not_end_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, "one")
+    store = BundleStore(tmp_path)
+    for error in (StorageError(tmp_path, "read-only"), OSError(24, "too many open files")):
+        monkeypatch.setattr(store, "delete", lambda *_, error=error: (_ for _ in ()).throw(error))
+        discard_revision(store, "one")
+    assert store.revisions(NAME) == ["one"]

@@ -13,6 +13,7 @@ from xite_core.bundle.bundle import Bundle, open_bundle
 from xite_core.bundle.store import BundleStore
 from xite_core.errors import InputError, RowError
 from xite_core.index.labeled import LabeledIndex
+from xite_core.records.readers import read_examples
 from xite_core.types import Example
 
 NEW = [Example(row.text, label=row.label, id=f"new-{row.id}") for row in demo_rows("reviews", "en", 140)[120:]]
@@ -109,6 +110,28 @@ def test_a_taken_id_is_refused(present: Bundle, builder: Builder) -> None:
         with pytest.raises(RowError, match=f"the id '{taken}' is taken"):
             builder.revise(present, add=[[Example("a new text", label="positive", id=taken)]])
     assert builder.store.revisions(present.name) == [present.revision]
+
+
+def test_errors_of_added_rows_count_the_added_rows(present: Bundle, builder: Builder, tmp_path: Path) -> None:
+    taken = next(iter(by_id(present.anchors)))
+    first = [Example(f"new {i}", label="positive") for i in range(5)]
+    with pytest.raises(RowError, match=f"labeled rows, row 7: the id '{taken}'"):
+        builder.revise(present, add=[first, [first[0], Example("again", label="positive", id=taken)]])
+    file = tmp_path / "more.jsonl"
+    file.write_text('{"text": "a", "label": "positive"}\n{"text"\n', "utf8")
+    with pytest.raises(RowError, match=r"more.jsonl, line 2: broken JSON"):
+        builder.revise(present, add=read_examples(file, labeled=True))
+
+
+def test_held_out_rows_do_not_keep_a_label_alive(present: Bundle, builder: Builder) -> None:
+    rows = [Example(f"so so {i}", label="neutral", id=f"n{i}") for i in range(2)]
+    held = present.validation()
+    assert held is not None
+    text = next(iter(by_id(held).values()))[0].text
+    more = builder.revise(present, add=[[*rows, Example(text, label="neutral", id="held")]])
+    with pytest.raises(InputError, match="'neutral' is left with held-out rows alone"):
+        builder.revise(more, remove=["n0", "n1"])
+    assert builder.revise(more, remove=["n0", "n1", "held"]).labels == present.labels
 
 
 def test_a_label_cannot_lose_all_its_rows(present: Bundle, builder: Builder) -> None:

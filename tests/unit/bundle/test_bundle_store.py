@@ -236,13 +236,14 @@ def test_of_two_that_publish_one_name_the_second_is_refused(store: BundleStore) 
 
 
 def test_nobody_publishes_between_the_last_look_and_the_publication(store: BundleStore) -> None:
-    looked, seen = threading.Event(), []
+    looking, go_on = threading.Event(), threading.Event()
+    seen: list[list[str]] = []
 
     def look(where: BundleStore, directory: Path) -> None:
         assert (directory / "manifest.json").is_file()
-        looked.set()
-        time.sleep(0.2)
         seen.append(where.revisions(NAME))
+        looking.set()
+        assert go_on.wait(10)
 
     def publish(revision: str) -> None:
         with store.publishing(NAME, revision, look) as directory:
@@ -250,8 +251,11 @@ def test_nobody_publishes_between_the_last_look_and_the_publication(store: Bundl
 
     with ThreadPoolExecutor(2) as both:
         first = both.submit(publish, "d")
-        assert looked.wait(10)
+        assert looking.wait(10)
         second = both.submit(publish, "e")
+        time.sleep(0.5)
+        assert len(seen) == 1, "the second waits for the first"
+        go_on.set()
         first.result(), second.result()
     assert seen == [["a", "b", "c"], ["a", "b", "c", "d"]]
 

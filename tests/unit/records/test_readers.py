@@ -267,6 +267,28 @@ def test_a_quote_that_is_not_closed_costs_its_own_line_alone(tmp_path: Path) -> 
     assert [line.split(":")[0] for line in told] == ["rows.csv, line 2", "rows.csv, line 55"]
 
 
+def test_a_quote_that_is_closed_lines_later_costs_its_own_line_alone(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, 'text,label\nab,"a\nrow 1,b\nrow 2,b\nTV 55",b\n')
+    left_out = BadRows()
+    assert [row.text for row in read(path, bad_rows=left_out)] == ["row 1", "row 2", 'TV 55"']
+    assert left_out.as_dict()["listed"][0].startswith("rows.csv, line 2: 3 cells")
+
+
+def test_each_csv_error_has_its_own_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b'text,label\n\xff,a\n"never,a\nrow,b\n')
+    told = [(problem.row, problem.problem.split(" (")[0][:15]) for problem in find_problems(path, labeled=True)]
+    assert told == [(2, "not valid UTF-8"), (3, "broken CSV")]
+
+
+@pytest.mark.parametrize("header", [b'"te"xt,label', b"te\xffxt,label", b"te\0xt,label"])
+def test_no_row_stands_for_a_broken_header(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(header + b"\nab,a\ncd,b\n")
+    with pytest.raises(RowError, match=r"rows.csv, line 1: "):
+        read(path, bad_rows=BadRows())
+
+
 def test_a_long_csv_cell(tmp_path: Path) -> None:
     assert len(read(csv_file(tmp_path, f'text\n"{"long " * 100_000}"\n'), labeled=False)[0].text) == 500_000
 
