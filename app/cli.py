@@ -40,7 +40,7 @@ from app.commands.groups import grouped
 from app.commands.jobs import commands as jobs
 from app.commands.jobs import worker
 from app.commands.training import finetune, predict
-from app.settings import home, set_threads
+from app.settings import home, set_up_libraries
 from xite_core.errors import OptionError, XiteError
 from xite_core.types import IndexKind
 
@@ -57,7 +57,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Entry point: one-line errors on standard error, exit status 2 for what the user can mend."""
-    set_threads()
+    set_up_libraries()
     try:
         status = cli(standalone_mode=False)
     except XiteError as error:

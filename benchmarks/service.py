@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from app.processes.ports import usable_port
-from app.settings import set_threads
+from app.settings import set_up_libraries
 
 SEED = 0
 HEAD = b"POST /augment HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="a data directory with the one bundle to use; default: built anew")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    set_threads()
+    set_up_libraries()
     with tempfile.TemporaryDirectory() as folder:
         home = args.home or Path(folder)
         if args.home is None:
@@ -127,7 +127,7 @@ def cpu_seconds(pid: int) -> float:
 def library_seconds(home: Path, requests: list[list[str]]) -> tuple[float, float]:
     """One call on all texts, in a process of its own, so that no threads of it are left beside the service."""
     code = (
-        "import json, sys, time; from pathlib import Path; from app.settings import set_threads; set_threads()\n"
+        "import json, sys, time; from pathlib import Path; from app.settings import set_up_libraries; set_up_libraries()\n"
         "from app.augmenting import open_augmenter; from xite_core.types import Example\n"
         "augmenter = open_augmenter(Path(sys.argv[1]), None, None)\n"
         "examples = [Example(text) for text in json.load(sys.stdin)]\n"

@@ -10,7 +10,7 @@ import sys
 
 from app.jobs.rq_worker import EXECUTION, JOB, KEY, PARENT, JobWorker
 from app.processes.linux import die_with_parent
-from app.settings import set_threads
+from app.settings import set_up_libraries
 from app.settings.service import load_settings
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     """Take over from the worker that spawned this process, and run its job."""
     die_with_parent(int(os.environ[PARENT]))
     settings = load_settings()
-    set_threads(settings.job_threads)
+    set_up_libraries(settings.job_threads)
     from rq import Queue
     from rq.executions import Execution
     from rq.job import Job

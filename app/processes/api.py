@@ -6,7 +6,7 @@ import gc
 from typing import Any
 
 from app.metrics.sharing import shared_metrics
-from app.settings import set_threads
+from app.settings import set_up_libraries
 from app.settings.service import Settings, load_settings
 
 
@@ -14,7 +14,9 @@ def main() -> None:
     """Serve until stopped."""
     gc.disable()  # until the bundle is loaded, see `no_collection`
     settings = load_settings()
-    set_threads(1)  # each compute thread has a core: threads within one product of matrices would wait for each other
+    set_up_libraries(
+        1
+    )  # each compute thread has a core: threads within one product of matrices would wait for each other
     import uvicorn
 
     with shared_metrics(settings.workers):

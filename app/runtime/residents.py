@@ -170,7 +170,7 @@ class Residents:
             If there is none.
         """
         async with self._lock:
-            target = await self._run(self._previous, name)
+            target = await self._run(self.store.previous, name)
             loaded = await self._load(name, target)
             activation = await self._run(self.store.rollback, name)
             await self._sync(name)
@@ -256,16 +256,6 @@ class Residents:
             return (status.st_mtime_ns, status.st_ino, status.st_size)
         except OSError:
             return tuple(self.store.revisions(name))
-
-    def _previous(self, name: str) -> str:
-        activation = self.store.activation(name)
-        if activation is None:
-            self.store.resolve(name)
-        published = set(self.store.revisions(name))
-        for revision in reversed(activation.history if activation else ()):
-            if revision in published:
-                return revision
-        raise BundleError(f"bundle {name!r} has no earlier revision to roll back to")
 
     def _delete(self, name: str, revision: str) -> None:
         self.store.resolve(name, revision)

@@ -1,9 +1,9 @@
 """The only reader of the environment.
 
-`api_key`, `home`, `server_url` and `set_threads` are here without pydantic, for the command line; the
+`api_key`, `home`, `server_url` and `set_up_libraries` are here without pydantic, for the command line; the
 settings of the service are in `app.settings.service`.
 """
 
-from app.settings.process import api_key, home, server_url, set_threads
+from app.settings.process import api_key, home, server_url, set_up_libraries
 
-__all__ = ["api_key", "home", "server_url", "set_threads"]
+__all__ = ["api_key", "home", "server_url", "set_up_libraries"]

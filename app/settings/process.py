@@ -1,4 +1,4 @@
-"""Where the data lies and how many threads the numeric libraries start; no heavy imports."""
+"""Where the data lies, and how the numeric libraries take threads and memory; no heavy imports."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ def server_url() -> str:
     return os.environ.get("XITE_SERVER") or "http://127.0.0.1:8000"
 
 
-def set_threads(count: int | None = None) -> None:
-    """Fix the threads of every numeric library, before any of them is imported.
+def set_up_libraries(count: int | None = None) -> None:
+    """Fix threads and memory of every numeric library, before any of them is imported.
 
-    Left to themselves torch, OpenMP and BLAS each start one thread a core, and several processes then fight for them.
+    Left to themselves torch, OpenMP and BLAS each start one thread a core, and several processes then fight for them;
+    Arrow keeps what it has freed beside the heap, from which it would serve the others and be given back.
 
     Parameters
     ----------
@@ -44,6 +45,7 @@ def set_threads(count: int | None = None) -> None:
             os.environ.setdefault(name, wanted)
         else:
             os.environ[name] = wanted
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

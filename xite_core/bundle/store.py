@@ -208,14 +208,24 @@ class BundleStore:
         BundleError
             If there is no earlier revision.
         """
+        self.previous(name)
+        with FileLock(self.root / name / _LOCK):
+            *history, revision = self._earlier(name)
+            return self._point(name, Activation(revision, tuple(history)))
+
+    def previous(self, name: str) -> str:
+        """The revision that `rollback` would return to.
+
+        Raises
+        ------
+        BundleNotFoundError
+            If there is no such bundle.
+        BundleError
+            If there is no earlier revision.
+        """
         if not self.revisions(name):
             raise self._no_bundle(name)
-        with FileLock(self.root / name / _LOCK):
-            present = self.activation(name)
-            history = [revision for revision in (present.history if present else ()) if self._exists(name, revision)]
-            if not history:
-                raise BundleError(f"bundle {name!r} has no earlier revision to roll back to")
-            return self._point(name, Activation(history[-1], tuple(history[:-1])))
+        return self._earlier(name)[-1]
 
     def delete(self, name: str, revision: str) -> None:
         """Remove a revision that is not active, or the last one of a name that has no pointer.
@@ -265,6 +275,14 @@ class BundleStore:
         revisions = self.revisions(name)
         if revisions and not (self.root / name / _ACTIVE).exists():
             self._point(name, Activation(revisions[-1]))
+
+    def _earlier(self, name: str) -> list[str]:
+        """Revisions that were active before and still exist, oldest first; at least one."""
+        present = self.activation(name)
+        found = [revision for revision in (present.history if present else ()) if self._exists(name, revision)]
+        if not found:
+            raise BundleError(f"bundle {name!r} has no earlier revision to roll back to")
+        return found
 
     def _no_bundle(self, name: str) -> BundleNotFoundError:
         known = ", ".join(self.names()) or "none"
