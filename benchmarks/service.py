@@ -127,7 +127,8 @@ def cpu_seconds(pid: int) -> float:
 def library_seconds(home: Path, requests: list[list[str]]) -> tuple[float, float]:
     """One call on all texts, in a process of its own, so that no threads of it are left beside the service."""
     code = (
-        "import json, sys, time; from pathlib import Path; from app.settings import set_up_libraries; set_up_libraries()\n"
+        "import json, sys, time; from pathlib import Path; from app.settings import set_up_libraries\n"
+        "set_up_libraries()\n"
         "from app.augmenting import open_augmenter; from xite_core.types import Example\n"
         "augmenter = open_augmenter(Path(sys.argv[1]), None, None)\n"
         "examples = [Example(text) for text in json.load(sys.stdin)]\n"
