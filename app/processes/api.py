@@ -14,9 +14,8 @@ def main() -> None:
     """Serve until stopped."""
     gc.disable()  # until the bundle is loaded, see `no_collection`
     settings = load_settings()
-    set_up_libraries(
-        1
-    )  # each compute thread has a core: threads within one product of matrices would wait for each other
+    # each compute thread has a core: threads within one product of matrices would wait for each other
+    set_up_libraries(1)
     import uvicorn
 
     with shared_metrics(settings.workers):
