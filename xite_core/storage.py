@@ -21,7 +21,7 @@ _REFUSALS = frozenset(
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 
-Last = Callable[[Path], contextlib.AbstractContextManager[None]]
+AroundRename = Callable[[Path], contextlib.AbstractContextManager[None]]
 
 
 @contextlib.contextmanager
@@ -83,15 +83,15 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_directory(path: Path, last: Last | None = None) -> Iterator[Path]:
+def atomic_directory(path: Path, around_rename: AroundRename | None = None) -> Iterator[Path]:
     """Fill a directory under a temporary name beside ``path``; published when the block ends well.
 
     Parameters
     ----------
     path : Path
         Final name, not taken yet; its parent is made if missing.
-    last : callable, optional
-        Makes of the filled directory a context that is entered when all is safe on disk, and around the renaming.
+    around_rename : callable, optional
+        Given the filled directory, a context for the renaming, such as a lock; entered when all is safe on disk.
 
     Yields
     ------
@@ -113,14 +113,12 @@ def atomic_directory(path: Path, last: Last | None = None) -> Iterator[Path]:
             temporary.mkdir(parents=True)
         with storage_errors(path):
             yield temporary
-        _flush(temporary, path)
-        with last(temporary) if last else contextlib.nullcontext():
-            _rename(temporary, path)
+        publish_directory(temporary, path, around_rename)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def publish_directory(temporary: Path, final: Path) -> None:
+def publish_directory(temporary: Path, final: Path, around_rename: AroundRename | None = None) -> None:
     """Flush a directory to disk and rename it, never replacing anything.
 
     Parameters
@@ -129,6 +127,8 @@ def publish_directory(temporary: Path, final: Path) -> None:
         A finished directory on the same file system.
     final : Path
         Its name from now on.
+    around_rename : callable, optional
+        As for `atomic_directory`.
 
     Raises
     ------
@@ -138,7 +138,8 @@ def publish_directory(temporary: Path, final: Path) -> None:
         If the disk refuses.
     """
     _flush(temporary, final)
-    _rename(temporary, final)
+    with around_rename(temporary) if around_rename else contextlib.nullcontext():
+        _rename(temporary, final)
 
 
 def _flush(temporary: Path, final: Path) -> None:

@@ -197,13 +197,13 @@ class Residents:
         try:
             async with self._lock:
                 await self._sync(name)
-            self._failed.pop(name, None)
         except (XiteError, OSError, MemoryError) as error:
             self._failed[name] = time.monotonic()
-            if self.problem == str(error):
+            reason = str(error) or type(error).__name__
+            if self.problem == reason:
                 return
-            self.problem = str(error)
-            log.error("bundle not loaded", bundle=name, error=type(error).__name__, reason=str(error))
+            self.problem = reason
+            log.error("bundle not loaded", bundle=name, error=type(error).__name__, reason=reason)
 
     async def _sync(self, name: str) -> Resident:
         """Load and serve what the pointer says; the signature is read first, so that a later change is seen again."""
@@ -213,6 +213,7 @@ class Residents:
         resident = await self._load(name, revision)
         before = self._active.get(name)
         self._active[name] = resident
+        self._failed.pop(name, None)
         if before is not resident:
             show_bundle(before.bundle if before else None, resident.bundle)
             log.info("bundle active", bundle=name, revision=revision)

@@ -15,6 +15,9 @@ from xite_core.records.parsing import RawRow, Wanted
 MAX_LINE = 16 * 2**20
 """Bytes of one line, and characters of one CSV cell, at most: more is refused instead of filling the memory."""
 
+REREAD = 64 * 2**20
+"""Characters of a CSV file that are read a second time after broken rows, in all; a hostile file could ask for more."""
+
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -41,11 +44,15 @@ def csv_rows(path: Path, wanted: Wanted) -> Iterator[RawRow | RowError]:
     header: list[str] | None = None
     while True:
         source.begin_row()
-        cells, problem = _next_cells(reader, header)
+        cells, problem = _next_cells(reader)
         errors = source.taken_errors()
         if problem is not None:
+            again = source.go_on_after_first()
+            errors.append(RowError(path.name, source.first, problem + ("" if again else source.extent)))
+        elif header is not None and cells and len(cells) != len(header):
+            wanted_cells = f"the header has {len(header)}; cells that hold commas need double quotes"
+            problem = f"{len(cells)} cells, {wanted_cells}{source.extent}"
             errors.append(RowError(path.name, source.first, problem))
-            source.go_on_after(source.first)
         if errors and header is None:
             raise errors[0]  # no row that follows can stand for the header
         yield from errors
@@ -53,32 +60,30 @@ def csv_rows(path: Path, wanted: Wanted) -> Iterator[RawRow | RowError]:
             return
         if header is None:
             header = _header(path, cells, wanted)
-        elif cells and problem is None:
+        elif cells and problem is None and not any(error.row > source.first for error in errors):
             yield RawRow(path.name, source.first, "line", dict(zip(header, cells, strict=True)))
 
 
-def _next_cells(reader: Iterator[list[str]], header: list[str] | None) -> tuple[list[str] | None, str | None]:
-    """The cells of the next row, none after the last, and what is wrong with them."""
+def _next_cells(reader: Iterator[list[str]]) -> tuple[list[str] | None, str | None]:
+    """The cells of the next row, none after the last, and why they cannot be told."""
     try:
-        cells = next(reader, None)
+        return next(reader, None), None
     except csv.Error as error:
         return [], f"broken CSV ({error}); expected cells as RFC 4180 quotes them"
-    if not cells or header is None or len(cells) == len(header):
-        return cells, None
-    return cells, f"{len(cells)} cells, the header has {len(header)}; cells that hold commas need double quotes"
 
 
 class _CsvLines:
     """Lines for the CSV reader; those that are no text are set aside.
 
-    After a row that cannot be used it goes on with the line after the one where that began: a quote that is never
-    closed takes all lines up to the next quote with it.
+    After a row whose cells cannot be told it goes on with the line after the one where that began: a quote that is
+    never closed takes all lines up to the next quote with it. What is read again has a bound, `REREAD`.
     """
 
     def __init__(self, path: Path) -> None:
         self._number = 0
         self._lines = _lines(path)
         self._row: list[tuple[int, str]] = []
+        self._size, self._left = 0, REREAD
         self._again: deque[tuple[int, str]] = deque()
         self._errors: list[RowError] = []
 
@@ -89,7 +94,9 @@ class _CsvLines:
         while True:
             self._number, line = self._again.popleft() if self._again else next(self._lines)
             if not isinstance(line, RowError):
-                self._row.append((self._number, line))
+                self._size += len(line)
+                if self._size <= self._left or not self._row:  # the first line alone says where the row is
+                    self._row.append((self._number, line))
                 return line
             self._errors.append(line)
 
@@ -98,13 +105,22 @@ class _CsvLines:
         """Number of the line where this row begins."""
         return self._row[0][0] if self._row else self._number
 
+    @property
+    def extent(self) -> str:
+        """Where a row of several lines ends, in words; nothing for one of a single line."""
+        return f" (up to line {self._number})" if self._number > self.first else ""
+
     def begin_row(self) -> None:
         """Forget the lines of the row before."""
-        self._row = []
+        self._row, self._size = [], 0
 
-    def go_on_after(self, number: int) -> None:
-        """Give the lines of this row again, but for those up to a number."""
-        self._again.extendleft((later, line) for later, line in reversed(self._row) if later > number)
+    def go_on_after_first(self) -> bool:
+        """Give the lines of this row again, but for the first; not where that would be too much."""
+        if self._size > self._left:
+            return False
+        self._left -= self._size
+        self._again.extendleft(reversed(self._row[1:]))
+        return True
 
     def taken_errors(self) -> list[RowError]:
         """Give the errors since the last call."""

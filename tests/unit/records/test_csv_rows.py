@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.rows import csv_file, read
 from xite_core.errors import InputError, RowError
+from xite_core.records import text_files
 from xite_core.records.bad_rows import BadRows
 from xite_core.records.readers import find_problems
 
@@ -41,11 +42,28 @@ def test_a_quote_that_is_not_closed_costs_its_own_line_alone(tmp_path: Path) -> 
     assert [line.split(":")[0] for line in told] == ["rows.csv, line 2", "rows.csv, line 55"]
 
 
-def test_a_quote_that_is_closed_lines_later_costs_its_own_line_alone(tmp_path: Path) -> None:
-    path = csv_file(tmp_path, 'text,label\nab,"a\nrow 1,b\nrow 2,b\nTV 55",b\n')
+def test_a_row_of_several_lines_with_too_many_cells_says_where_it_ends(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, 'text,label\n"first\nprose,pos\nlast",neg,extra\nnext,b\n')
     left_out = BadRows()
-    assert [row.text for row in read(path, bad_rows=left_out)] == ["row 1", "row 2", 'TV 55"']
-    assert left_out.as_dict()["listed"][0].startswith("rows.csv, line 2: 3 cells")
+    assert [row.text for row in read(path, bad_rows=left_out)] == ["next"], "what is within a cell is no row"
+    (told,) = left_out.as_dict()["listed"]
+    assert told.startswith("rows.csv, line 2: 3 cells")
+    assert told.endswith("(up to line 4)")
+
+
+def test_what_is_read_again_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_files, "REREAD", 2000)
+    path = csv_file(tmp_path, "text,label\n" + 'x",",z\n' * 100)
+    problems = find_problems(path, labeled=True, limit=1000)
+    assert 1 < len(problems) < 10, "each of these lines opens a quote, up to the end of the file"
+    assert problems[-1].problem.endswith("(up to line 101)")
+
+
+def test_a_row_with_a_line_that_is_no_text_is_left_out(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, b'text,label\n"first\nmid\xffdle\nlast",a\n"two\nlines",b\n')
+    left_out = BadRows()
+    assert [row.text for row in read(path, bad_rows=left_out)] == ["two\nlines"]
+    assert left_out.as_dict()["listed"][0].startswith("rows.csv, line 3: not valid UTF-8")
 
 
 def test_each_csv_error_has_its_own_line(tmp_path: Path) -> None:
